@@ -1,0 +1,132 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { VARIABLES, type Mode, type Variable } from './variables.ts';
+
+/** Thrown once, with every wrong variable in its message. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n- ${problems.join('\n- ')}`,
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+type Table = typeof VARIABLES;
+type Values = { readonly [K in keyof Table]: Table[K] extends Variable<infer T> ? T : never };
+
+/** The configuration, with every path resolved. Frozen. */
+export interface Config extends Omit<Values, 'databaseUrl' | 'storagePath' | 'maxConcurrentPerSession'> {
+  /** Absolute path of the SQLite file. */
+  readonly databasePath: string;
+  /** Absolute folder that storage keys are relative to. */
+  readonly storagePath: string;
+  readonly maxConcurrentPerSession: number;
+  /** Bytes; 0 = no limit. */
+  readonly maxUploadBytes: number;
+}
+
+function rawValue(
+  entry: Variable<unknown>,
+  env: NodeJS.ProcessEnv,
+  mode: Mode,
+): { name: string; value: string | undefined } {
+  const own = env[entry.name];
+  if (own !== undefined && own !== '') return { name: entry.name, value: own };
+  for (const [alias, translate] of Object.entries(entry.aliases ?? {})) {
+    const value = env[alias];
+    if (value !== undefined && value !== '') return { name: alias, value: translate(value) };
+  }
+  const { fallback } = entry;
+  return { name: entry.name, value: typeof fallback === 'function' ? fallback(mode) : fallback };
+}
+
+/** What production must not start without, each with how to mend it. */
+function productionProblems(values: Values): string[] {
+  if (values.mode !== 'production') return [];
+  const problems: string[] = [];
+  if (values.jwtSecret === undefined) {
+    problems.push(
+      'JWT_SECRET is not set: production needs a secret of at least 32 characters, e.g. from `openssl rand -hex 32`',
+    );
+  }
+  if (values.publicUrl === undefined && values.trustedHosts.length === 0) {
+    problems.push(
+      'PUBLIC_URL or TRUSTED_HOSTS is not set: set PUBLIC_URL to the address clients use, e.g. https://photos.example.org',
+    );
+  }
+  if (values.allowGuests && (values.guestRestorationsPerMinute === 0 || values.uploadsPerHour === 0)) {
+    problems.push(
+      'ALLOW_GUESTS is on without a rate limit: set RATE_LIMIT_RESTORATIONS_PER_MINUTE and RATE_LIMIT_MAX_UPLOADS above 0, or ALLOW_GUESTS=false',
+    );
+  }
+  return problems;
+}
+
+/**
+ * Reads the configuration from the environment, or from `env`.
+ *
+ * @throws ConfigError naming every wrong variable at once.
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const mode: Mode = env['NODE_ENV'] === 'production' ? 'production' : 'development';
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [key, entry] of Object.entries<Variable<unknown>>(VARIABLES)) {
+    const { name, value } = rawValue(entry, env, mode);
+    const parsed = entry.parse.safeParse(value);
+    if (parsed.success) values[key] = parsed.data;
+    else
+      problems.push(
+        `${name} is ${JSON.stringify(value)}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`,
+      );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  const checked = values as Values;
+  if ((checked.adminUsername === undefined) !== (checked.adminPassword === undefined)) {
+    problems.push('ADMIN_USERNAME and ADMIN_PASSWORD go together: set both or none');
+  }
+  problems.push(...productionProblems(checked));
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const { databaseUrl, storagePath, maxConcurrentPerSession, ...rest } = checked;
+  const dataDir = resolve(rest.dataDir);
+  return Object.freeze({
+    ...rest,
+    dataDir,
+    databasePath: resolve(databaseUrl?.replace(/^(sqlite|file):(\/\/)?/, '') ?? join(dataDir, 'heirloom.sqlite')),
+    storagePath: resolve(storagePath ?? dataDir),
+    maxConcurrentPerSession: maxConcurrentPerSession ?? Math.max(1, rest.maxConcurrentUploadsPerSession),
+    maxUploadBytes: rest.maxUploadMb * 1e6,
+  });
+}
+
+/** Reads `.env` of the working directory into the environment, where there is one; what is set already wins. */
+export function loadEnvFile(path = '.env'): void {
+  if (existsSync(path)) process.loadEnvFile(path);
+}
+
+/** The text of `.env.example`: each variable commented out, with its default and one comment. */
+export function envExample(): string {
+  const lines = [
+    '# Every variable has a default; nothing here is needed to start. MB are 10^6 bytes, 0 switches a limit off.',
+  ];
+  for (const entry of Object.values<Variable<unknown>>(VARIABLES)) {
+    const { fallback } = entry;
+    const [development, production] =
+      typeof fallback === 'function' ? [fallback('development'), fallback('production')] : [fallback, fallback];
+    const aliases = Object.keys(entry.aliases ?? {});
+    const notes = [
+      ...(development === production ? [] : [`In production: ${production === '' ? 'empty' : production}.`]),
+      ...(aliases.length === 0
+        ? []
+        : [`Also read from ${aliases.join(', ')}${entry.name === 'MAX_UPLOAD_SIZE_MB' ? ' (in bytes)' : ''}.`]),
+    ];
+    const shown = entry.name === 'MAX_CONCURRENT_RESTORATIONS' ? '' : (development ?? '');
+    lines.push('', `# ${[entry.doc, ...notes].join(' ')}`, `#${entry.name}=${shown}`);
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,50 @@
+import type { EntityManager, EntityName } from '@mikro-orm/sqlite';
+
+type Column = { property: string; field: string; convert: ((value: unknown) => unknown) | undefined };
+
+const toDate = (value: unknown): unknown => (value === null ? null : new Date(value as number | string));
+const toJson = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : value);
+const toBoolean = (value: unknown): unknown => (value === null ? null : Boolean(value));
+
+const CONVERSIONS: Record<string, (value: unknown) => unknown> = { Date: toDate, boolean: toBoolean };
+
+const columnsOf = new WeakMap<object, { columns: Column[]; table: string }>();
+
+function describe(em: EntityManager, entity: EntityName<object>): { columns: Column[]; table: string } {
+  const meta = em.getMetadata().get(entity);
+  const known = columnsOf.get(meta);
+  if (known !== undefined) return known;
+  const columns = meta.props
+    .filter((prop) => prop.persist !== false && prop.fieldNames?.length === 1)
+    .map((prop) => ({
+      property: prop.name as string,
+      field: prop.fieldNames[0] as string,
+      convert: prop.type === 'json' || prop.columnTypes[0] === 'json' ? toJson : CONVERSIONS[prop.runtimeType],
+    }));
+  const described = { columns, table: meta.tableName };
+  columnsOf.set(meta, described);
+  return described;
+}
+
+/**
+ * Reads rows of an entity without the unit of work, which costs ten times the query itself.
+ * `tail` is everything after `from "table" t`; parameters are bound by `?`.
+ */
+export async function selectRows<T extends object>(
+  em: EntityManager,
+  entity: EntityName<T>,
+  tail: string,
+  params: readonly unknown[] = [],
+): Promise<T[]> {
+  const { columns, table } = describe(em, entity as EntityName<object>);
+  const list = columns.map((column) => `t.\`${column.field}\``).join(', ');
+  const rows = await em.execute<Record<string, unknown>[]>(`select ${list} from \`${table}\` t ${tail}`, [...params]);
+  return rows.map((row) => {
+    const result: Record<string, unknown> = {};
+    for (const { property, field, convert } of columns) {
+      const value = row[field];
+      result[property] = convert === undefined ? value : convert(value);
+    }
+    return result as T;
+  });
+}

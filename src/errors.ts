@@ -1,0 +1,106 @@
+/**
+ * Every way Heirloom can say no. One class, a closed union of codes, one table.
+ * `http` is the status of an answer that carries no data; `retryable` tells a client whether the same
+ * request can succeed later; `doc` becomes the description of the GraphQL enum value.
+ */
+export const ERROR_CODES = {
+  BAD_USER_INPUT: { http: 400, retryable: false, doc: 'The arguments make no sense.' },
+  GRAPHQL_PARSE_FAILED: { http: 400, retryable: false, doc: 'The document is not GraphQL.' },
+  GRAPHQL_VALIDATION_FAILED: {
+    http: 400,
+    retryable: false,
+    doc: 'The document does not fit the schema or its limits.',
+  },
+  UNSUPPORTED_IMAGE: { http: 400, retryable: false, doc: 'Not an image that Heirloom takes, whatever its name says.' },
+  CORRUPT_IMAGE: { http: 400, retryable: false, doc: 'Starts like an image but does not decode completely.' },
+  IMAGE_TOO_LARGE: { http: 413, retryable: false, doc: 'More pixels, a longer side or more frames than allowed.' },
+  PAYLOAD_TOO_LARGE: { http: 413, retryable: false, doc: 'More bytes than allowed.' },
+  UNKNOWN_MODEL: { http: 400, retryable: false, doc: 'No such model, or it is switched off.' },
+  MODEL_UNAVAILABLE: {
+    http: 503,
+    retryable: true,
+    doc: 'The model exists but its provider is not configured or not up.',
+  },
+  UNAUTHENTICATED: { http: 401, retryable: false, doc: 'No valid token.' },
+  FORBIDDEN: { http: 403, retryable: false, doc: 'Signed in, but not allowed to do this.' },
+  NOT_FOUND: { http: 404, retryable: false, doc: 'It does not exist, or belongs to somebody else.' },
+  CONFLICT: { http: 409, retryable: false, doc: 'Not possible in the present state.' },
+  RATE_LIMITED: { http: 429, retryable: true, doc: 'Too many requests; `retryAfter` says how many seconds to wait.' },
+  INSUFFICIENT_MEMORY: {
+    http: 422,
+    retryable: false,
+    doc: 'The work could never fit into the memory of this machine.',
+  },
+  PROVIDER_RATE_LIMITED: { http: 503, retryable: true, doc: 'The provider asked us to slow down.' },
+  PROVIDER_TIMEOUT: { http: 504, retryable: true, doc: 'The provider, or the job as a whole, took too long.' },
+  PROVIDER_UNAVAILABLE: { http: 502, retryable: true, doc: 'The provider cannot be reached or fails.' },
+  PROVIDER_REJECTED: {
+    http: 502,
+    retryable: false,
+    doc: 'The provider refused the request or returned something that is no image.',
+  },
+  PROVIDER_QUOTA: { http: 502, retryable: false, doc: 'The account at the provider is used up.' },
+  PROVIDER_CREDENTIALS: { http: 502, retryable: false, doc: 'The provider refuses our credentials.' },
+  STORAGE_FULL: { http: 507, retryable: true, doc: 'No space is left to store the file.' },
+  WORKER_CRASH: { http: 500, retryable: false, doc: 'The work ended the process three times.' },
+  SHUTTING_DOWN: { http: 503, retryable: true, doc: 'The service is stopping.' },
+  INTERNAL_SERVER_ERROR: { http: 500, retryable: true, doc: 'Something went wrong on our side; the log has it.' },
+} as const satisfies Record<string, { http: number; retryable: boolean; doc: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface AppErrorDetails {
+  /** Seconds after which the same request may succeed. */
+  retryAfter?: number;
+  /** The provider that failed. */
+  provider?: string;
+  /** Dotted path of the offending argument, e.g. `input.options.strength`. */
+  field?: string;
+  /** What went wrong underneath; logged, never sent. */
+  cause?: unknown;
+}
+
+/** An error that may be shown to the client: its message is public, its cause is not. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
+  readonly provider: string | undefined;
+  readonly field: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: AppErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.retryAfter = details.retryAfter;
+    this.provider = details.provider;
+    this.field = details.field;
+  }
+
+  get http(): number {
+    return ERROR_CODES[this.code].http;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+/** True for the error a signal throws when somebody aborted on purpose. */
+export function isAbortError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'SQLITE_FULL']);
+
+/**
+ * The AppError for anything thrown: itself, STORAGE_FULL for a full disk, otherwise INTERNAL_SERVER_ERROR
+ * with the original as its cause.
+ */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string' && NO_SPACE.has(code)) {
+    return new AppError('STORAGE_FULL', 'No space is left to store the file.', { cause: error });
+  }
+  return new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { cause: error });
+}

@@ -1,0 +1,122 @@
+import { GraphQLError } from 'graphql';
+import { AppError, ERROR_CODES, isAbortError, toAppError, type ErrorCode } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+/** The parts of an error that both transports need; `http` is taken off before it is sent. */
+export interface ClientExtensions {
+  code: ErrorCode;
+  requestId?: string;
+  retryAfter?: number;
+  field?: string;
+  provider?: string;
+  http: { status: number; headers?: Record<string, string>; spec?: boolean };
+}
+
+export interface Mask {
+  /**
+   * The error as a client may see it: an AppError with its code, GraphQL's own refusals with theirs, and everything
+   * else as INTERNAL_SERVER_ERROR, logged with its cause. The same error is never logged twice.
+   */
+  (error: unknown, request?: { requestId: string; log: Log } | undefined): GraphQLError;
+}
+
+const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+
+function rootOf(error: unknown): unknown {
+  let root = error;
+  while (root instanceof GraphQLError && root.originalError !== undefined) root = root.originalError;
+  return root;
+}
+
+/** What an error that graphql-js, Yoga or the limits have raised means; null when it is none of theirs. */
+function codeOfGraphQLError(error: unknown): ErrorCode | null {
+  if (!(error instanceof GraphQLError)) return null;
+  const { code, http } = error.extensions as { code?: unknown; http?: { status?: unknown } };
+  if (isErrorCode(code)) return code;
+  if (code === 'BAD_REQUEST' || code === 'OPERATION_RESOLUTION_FAILURE') return 'BAD_USER_INPUT';
+  if (typeof http?.status === 'number' && http.status < 500) return 'BAD_USER_INPUT';
+  // The limits call themselves syntax errors, but bear no position in a source.
+  if (error.message.startsWith('Syntax Error: ')) {
+    return error.source === undefined ? 'GRAPHQL_VALIDATION_FAILED' : 'GRAPHQL_PARSE_FAILED';
+  }
+  // Variables and arguments that do not fit point into the document; a result that does not fit points nowhere.
+  return error.nodes === undefined ? null : 'BAD_USER_INPUT';
+}
+
+function extensionsOf(error: AppError): ClientExtensions {
+  const { code, retryAfter, field, provider, http } = error;
+  return {
+    code,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(field === undefined ? {} : { field }),
+    ...(provider === undefined ? {} : { provider }),
+    http: {
+      status: http,
+      ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(Math.ceil(retryAfter)) } }),
+    },
+  };
+}
+
+/** What the outermost error says by itself, whatever it wraps. */
+function codeOfWrapper(error: GraphQLError): ErrorCode | null {
+  const { code } = error.extensions;
+  // A scalar that refuses a literal is heard through the validation, but it is the argument that is wrong.
+  if (code === 'GRAPHQL_VALIDATION_FAILED') {
+    return error.originalError !== undefined || error.nodes === undefined ? 'BAD_USER_INPUT' : code;
+  }
+  if (isErrorCode(code)) return code;
+  // Without a path nothing was executed: a variable does not fit.
+  return error.nodes !== undefined && error.path === undefined ? 'BAD_USER_INPUT' : null;
+}
+
+/** Creates the one place where errors become what clients see. `log` is used where a request has none of its own. */
+export function createMask({ log }: { log: Log }): Mask {
+  const done = new WeakSet<GraphQLError>();
+
+  return (error, request) => {
+    if (error instanceof GraphQLError && done.has(error)) return error;
+    const wrapper = error instanceof GraphQLError ? error : undefined;
+    const root = rootOf(error);
+    const answer = (message: string, extensions: ClientExtensions): GraphQLError => {
+      const masked = new GraphQLError(message, {
+        nodes: wrapper?.nodes ?? null,
+        source: wrapper?.source ?? null,
+        positions: wrapper?.positions ?? null,
+        path: wrapper?.path ?? null,
+        extensions: { ...extensions },
+      });
+      done.add(masked);
+      return masked;
+    };
+
+    if (root instanceof AppError && root.code !== 'INTERNAL_SERVER_ERROR') {
+      if (root.http >= 500) (request?.log ?? log).warn({ err: root, requestId: request?.requestId }, 'request refused');
+      return answer(root.message, extensionsOf(root));
+    }
+    const code = (wrapper && codeOfWrapper(wrapper)) ?? codeOfGraphQLError(root);
+    if (code !== null && code !== 'INTERNAL_SERVER_ERROR') {
+      const given = (wrapper?.extensions['http'] ?? {}) as Partial<ClientExtensions['http']>;
+      return answer((wrapper?.message ?? String(root)).replace(/^Syntax Error: (?=.*\blimit of\b)/, ''), {
+        code,
+        http: { status: ERROR_CODES[code].http, spec: true, ...given },
+      });
+    }
+    const internal = toAppError(root);
+    if (!isAbortError(root) && internal.code === 'INTERNAL_SERVER_ERROR') {
+      (request?.log ?? log).error(
+        { err: internal.cause ?? internal, requestId: request?.requestId, path: wrapper?.path?.join('.') },
+        'request failed',
+      );
+    }
+    return answer(internal.message, {
+      ...extensionsOf(internal),
+      ...(request === undefined ? {} : { requestId: request.requestId }),
+    });
+  };
+}
+
+/** What is sent of a masked error on a transport that has no HTTP status: everything but `extensions.http`. */
+export function withoutHttp(error: GraphQLError) {
+  const { http: _http, unexpected: _unexpected, ...extensions } = error.extensions;
+  return { ...error.toJSON(), extensions };
+}

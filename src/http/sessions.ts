@@ -1,0 +1,60 @@
+import type { Actor } from '../db/context.ts';
+
+/** setTimeout takes no more. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+export interface Authenticated {
+  readonly actor: Actor;
+  /** Null = never, as for people who are not signed in. */
+  readonly expiresAt: Date | null;
+}
+
+/**
+ * Who bears `token`; anonymous without one.
+ *
+ * @throws AppError UNAUTHENTICATED for a token that is not good, or not any more.
+ */
+export type Authenticate = (token: string | undefined, address: string) => Promise<Authenticated>;
+
+/** Calls `listener` with the id of each session that ends; returns how to stop it. */
+export type OnSessionEnded = (listener: (sessionId: string) => void) => () => void;
+
+export interface SessionWatch {
+  /** Calls `end` once, when the token expires or its session ends. Returns how to stop waiting. */
+  whenOver(authenticated: Authenticated, end: () => void): () => void;
+  close(): void;
+}
+
+/** Ends what outlives a request (subscriptions) together with the right to it. */
+export function createSessionWatch(onSessionEnded: OnSessionEnded): SessionWatch {
+  const waiting = new Map<string, Set<() => void>>();
+  const unsubscribe = onSessionEnded((sessionId) => {
+    for (const end of [...(waiting.get(sessionId) ?? [])]) end();
+  });
+
+  return {
+    whenOver({ actor, expiresAt }, end) {
+      const sessionId = actor.kind === 'user' ? actor.sessionId : undefined;
+      const stop = () => {
+        clearTimeout(timer);
+        if (sessionId === undefined) return;
+        const ends = waiting.get(sessionId);
+        ends?.delete(over);
+        if (ends?.size === 0) waiting.delete(sessionId);
+      };
+      const over = () => {
+        stop();
+        end();
+      };
+      const wait = expiresAt === null ? LONGEST_TIMEOUT_MS : expiresAt.getTime() - Date.now();
+      const timer =
+        expiresAt !== null && wait < LONGEST_TIMEOUT_MS ? setTimeout(over, Math.max(0, wait)).unref() : undefined;
+      if (sessionId !== undefined) waiting.set(sessionId, (waiting.get(sessionId) ?? new Set()).add(over));
+      return stop;
+    },
+    close() {
+      unsubscribe();
+      waiting.clear();
+    },
+  };
+}

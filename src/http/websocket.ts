@@ -1,0 +1,193 @@
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { handleProtocols, makeServer } from 'graphql-ws';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { AppError } from '../errors.ts';
+import type { GraphQLServer } from '../graphql/server.ts';
+import type { Log } from '../log.ts';
+import type { SocketLimits } from './limits.ts';
+import type { Origins } from './origins.ts';
+import { pathOf, requestIdOf, tokenIn, type RequestReader } from './request.ts';
+import type { Authenticate, Authenticated, SessionWatch } from './sessions.ts';
+import { createOperations, type Connection } from './socket-operations.ts';
+
+/** Close codes of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md and of the IANA registry. */
+const CLOSE = { forbidden: 4403, restart: 1012, overload: 1013 } as const;
+/** For the other side to answer a close frame. */
+const CLOSE_WAIT_MS = 5000;
+
+export interface WebSocketOptions {
+  readonly graphql: GraphQLServer;
+  readonly log: Log;
+  readonly limits: SocketLimits;
+  readonly authenticate: Authenticate;
+  readonly origins: Origins;
+  readonly reader: RequestReader;
+  readonly sessions: SessionWatch;
+}
+
+export interface WebSockets {
+  /** Takes an HTTP upgrade; refuses it where the path or the origin is wrong. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Tells every client that the service restarts (1012); they come back by themselves. */
+  close(): void;
+}
+
+function createCounter(limit: number) {
+  const counts = new Map<string, number>();
+  return (key: string): (() => void) | null => {
+    const count = (counts.get(key) ?? 0) + 1;
+    if (count > limit) return null;
+    counts.set(key, count);
+    return () => {
+      const left = (counts.get(key) ?? 1) - 1;
+      if (left > 0) counts.set(key, left);
+      else counts.delete(key);
+    };
+  };
+}
+
+function refuse(socket: Duplex, status: number): void {
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** GraphQL over WebSocket (graphql-transport-ws) through the same plugins, context and limits as over HTTP. */
+export function createWebSockets(options: WebSocketOptions): WebSockets {
+  const { limits, log, authenticate, origins, reader, sessions } = options;
+  const operations = createOperations(options.graphql, limits.operations);
+  const takeAddress = createCounter(limits.perAddress);
+  const takeSession = createCounter(limits.perSession);
+  const server = new WebSocketServer({ noServer: true, maxPayload: limits.messageBytes, handleProtocols });
+  let closing = false;
+
+  function close(socket: WebSocket, code: number, reason: string): void {
+    socket.close(code, reason);
+    setTimeout(() => socket.terminate(), CLOSE_WAIT_MS).unref();
+  }
+
+  /** Decides on connection_init; a false answer closes with 4403, which clients retry with a fresh token. */
+  async function admit(
+    connection: Connection,
+    params: Readonly<Record<string, unknown>> | undefined,
+  ): Promise<boolean> {
+    const { socket, address } = connection;
+    let authenticated: Authenticated;
+    try {
+      const given = params?.['authorization'] ?? params?.['Authorization'];
+      authenticated = await authenticate(tokenIn(given, true), address);
+    } catch (error) {
+      if (error instanceof AppError && error.http < 500 && error.code !== 'RATE_LIMITED') return false;
+      log.warn({ err: error }, 'could not authenticate a socket');
+      close(socket, CLOSE.overload, 'Try again later');
+      return true;
+    }
+    const { actor } = authenticated;
+    const release = actor.kind === 'user' ? takeSession(actor.sessionId) : () => {};
+    if (release === null) {
+      close(socket, CLOSE.overload, 'Too many connections');
+      return true;
+    }
+    connection.actor = actor;
+    connection.releases.push(
+      release,
+      sessions.whenOver(authenticated, () => close(socket, CLOSE.forbidden, 'Forbidden')),
+    );
+    if (socket.readyState !== socket.OPEN) connection.release();
+    return true;
+  }
+
+  const protocol = makeServer<Record<string, unknown>, { connection: Connection }>({
+    connectionInitWaitTimeout: limits.initMs,
+    onConnect: ({ extra, connectionParams }) => admit(extra.connection, connectionParams),
+    ...operations.hooks,
+  });
+
+  function open(socket: WebSocket, req: IncomingMessage, release: () => void): void {
+    const releases = [release];
+    const connection: Connection = {
+      id: requestIdOf(req),
+      socket,
+      address: reader.addressOf(req),
+      baseUrl: reader.baseUrlOf(req),
+      log,
+      actor: undefined,
+      operations: new Map(),
+      releases,
+      release() {
+        for (const free of releases.splice(0)) free();
+      },
+    };
+    let answered = true;
+    const ping = setInterval(() => {
+      if (!answered) socket.terminate();
+      else {
+        answered = false;
+        socket.ping();
+      }
+    }, limits.pingMs);
+    socket.on('pong', () => {
+      answered = true;
+    });
+    const guard = () => {
+      if (socket.bufferedAmount > limits.bufferedBytes) socket.terminate();
+    };
+    // ws answers pings by itself, also those of a client that reads none of the answers.
+    socket.on('ping', guard);
+    // What ws reports here (a message too long, a frame that is none) it has closed with the right code already.
+    socket.on('error', (err) => log.debug({ err }, 'socket failed'));
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) =>
+          new Promise((resolve) => {
+            if (socket.readyState !== socket.OPEN) return resolve();
+            // A message that cannot be sent is the end of the connection, which is handled there.
+            socket.send(data, () => resolve());
+            return guard();
+          }),
+        close: (code, reason) => close(socket, code ?? CLOSE.overload, reason ?? ''),
+        onMessage: (handle) =>
+          socket.on('message', (data) => {
+            const text = String(data);
+            operations.noticeComplete(connection, text);
+            handle(text).catch((error: unknown) => {
+              log.error({ err: error }, 'a socket message failed');
+              close(socket, CLOSE.overload, 'Try again later');
+            });
+          }),
+      },
+      { connection },
+    );
+    socket.once('close', (code, reason) => {
+      clearInterval(ping);
+      operations.abortAll(connection);
+      connection.release();
+      closed(code, String(reason)).catch((error: unknown) => log.error({ err: error }, 'a socket did not close well'));
+    });
+  }
+
+  return {
+    upgrade(req, socket, head) {
+      socket.on('error', () => socket.destroy());
+      if (closing) return refuse(socket, 503);
+      if (pathOf(req) !== '/graphql') return refuse(socket, 404);
+      if (!origins.allows(req.headers.origin, req.headers.host)) return refuse(socket, 403);
+      const release = takeAddress(reader.addressOf(req));
+      let opened = false;
+      socket.once('close', () => {
+        if (!opened) release?.();
+      });
+      server.handleUpgrade(req, socket, head, (webSocket) => {
+        opened = true;
+        if (release === null) {
+          webSocket.on('error', () => {});
+          close(webSocket, CLOSE.overload, 'Too many connections');
+        } else open(webSocket, req, release);
+      });
+    },
+    close() {
+      closing = true;
+      for (const socket of server.clients) close(socket, CLOSE.restart, 'Service restart');
+    },
+  };
+}

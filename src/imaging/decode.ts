@@ -1,0 +1,46 @@
+import sharp, { type Sharp } from 'sharp';
+import { readBmp } from './bmp.ts';
+import { DECODE_SECONDS, STORED_LIMITS, pixelLimit, type ImageLimits } from './limits.ts';
+
+export interface OpenOptions {
+  /** Default `STORED_LIMITS`; a file that breaks them makes the first read fail. */
+  readonly limits?: ImageLimits;
+  readonly signal?: AbortSignal;
+  /**
+   * How forgiving the decoder is. Default `'error'`: what `inspectImage` accepted decodes again, a file that
+   * was cut or damaged since does not.
+   */
+  readonly failOn?: 'truncated' | 'error' | 'warning';
+  /** Turn the picture upright by its EXIF orientation. Default true. */
+  readonly autoOrient?: boolean;
+}
+
+/**
+ * A sharp instance on the first frame of a stored original, upright, under the limits and a time limit of
+ * 15 s per output; what comes out of it is sRGB or grey. Nothing is decoded yet, except for BMP, which libvips
+ * cannot read and which is decoded here.
+ *
+ * @param source The format as `inspectImage` named it, or its whole `ImageInfo`.
+ * @throws AppError CORRUPT_IMAGE, UNSUPPORTED_IMAGE or IMAGE_TOO_LARGE for a BMP that cannot be read; sharp's own
+ *   error for another file whose header cannot be read; the signal's reason.
+ */
+export async function openImage(
+  path: string,
+  source: string | { readonly format: string },
+  options: OpenOptions = {},
+): Promise<Sharp> {
+  const { limits = STORED_LIMITS, signal, failOn = 'error', autoOrient = true } = options;
+  signal?.throwIfAborted();
+  const limitInputPixels = pixelLimit(limits);
+  const format = typeof source === 'string' ? source : source.format;
+  if (format === 'bmp') {
+    const { data, width, height, channels } = await readBmp(path, limits, signal === undefined ? {} : { signal });
+    return sharp(data, { raw: { width, height, channels }, limitInputPixels }).timeout({ seconds: DECODE_SECONDS });
+  }
+  const image = sharp(path, { failOn, limitInputPixels, autoOrient, sequentialRead: true, pages: 1 });
+  const { space, hasProfile } = await image.metadata();
+  signal?.throwIfAborted();
+  // sharp turns profiled 16-bit colour into P3 and leaves it there, unlabelled; this takes it on to sRGB.
+  if (space === 'rgb16' && hasProfile) image.withIccProfile('srgb', { attach: false });
+  return image.timeout({ seconds: DECODE_SECONDS });
+}

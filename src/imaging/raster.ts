@@ -1,0 +1,75 @@
+import type { Sharp } from 'sharp';
+
+export type Channels = 1 | 2 | 3 | 4;
+export type Depth = 8 | 16;
+export type Samples = Uint8Array<SharedArrayBuffer> | Uint16Array<SharedArrayBuffer>;
+
+/**
+ * A decoded picture: interleaved samples, row by row, sRGB or grey, over shared memory so that workers read and write
+ * it without a copy. 1 = grey, 2 = grey + alpha, 3 = RGB, 4 = RGB + alpha; alpha is last and not premultiplied.
+ */
+export interface Raster {
+  readonly data: Samples;
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly channels: Channels;
+  /** Bits per sample; a sample runs from 0 to 255 or 65,535. */
+  readonly depth: Depth;
+}
+
+/** A raster without its samples. */
+export type RasterShape = Omit<Raster, 'data'>;
+
+/** An empty (all zero) raster. */
+export function createRaster({ width, height, channels, depth }: RasterShape): Raster {
+  const samples = width * height * channels;
+  const data =
+    depth === 16 ? new Uint16Array(new SharedArrayBuffer(samples * 2)) : new Uint8Array(new SharedArrayBuffer(samples));
+  return { data, width, height, channels, depth };
+}
+
+/** How many of the channels are colour: 1 or 3. */
+export function colourChannels({ channels }: Pick<Raster, 'channels'>): 1 | 3 {
+  return channels >= 3 ? 3 : 1;
+}
+
+export function hasAlpha({ channels }: Pick<Raster, 'channels'>): boolean {
+  return channels === 2 || channels === 4;
+}
+
+/** The largest sample value: 255 or 65,535. */
+export function maxSample({ depth }: Pick<Raster, 'depth'>): number {
+  return depth === 16 ? 65_535 : 255;
+}
+
+const COPY_CHUNK = 16 * 1024 * 1024;
+
+/**
+ * Decodes an opened image completely. Grey stays grey and 16 bits stay 16 bits; everything else becomes 8-bit sRGB.
+ * Throws what sharp throws for a file that does not decode, and an AbortError when the signal fires
+ * (a decode that has begun runs to its end, its result is dropped).
+ */
+export async function readRaster(image: Sharp, signal?: AbortSignal): Promise<Raster> {
+  signal?.throwIfAborted();
+  const meta = await image.metadata();
+  const wide = meta.depth === 'ushort' || meta.depth === 'short' || meta.depth === 'uint';
+  const grey = meta.space === 'b-w' || meta.space === 'grey16';
+  const decoded = await image
+    .clone()
+    .toColourspace(grey ? (wide ? 'grey16' : 'b-w') : wide ? 'rgb16' : 'srgb')
+    .raw({ depth: wide ? 'ushort' : 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  signal?.throwIfAborted();
+  const { width, height, channels } = decoded.info;
+  const raster = createRaster({ width, height, channels: channels as Channels, depth: wide ? 16 : 8 });
+  const bytes = new Uint8Array(raster.data.buffer);
+  // In pieces, so that a large picture does not hold up the event loop.
+  for (let at = 0; at < bytes.length; at += COPY_CHUNK) {
+    bytes.set(decoded.data.subarray(at, at + COPY_CHUNK), at);
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  }
+  return raster;
+}

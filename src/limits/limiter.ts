@@ -1,0 +1,15 @@
+/** So many points in so many seconds. `points` 0 = no limit. */
+export interface Budget {
+  readonly name: string;
+  readonly points: number;
+  readonly seconds: number;
+}
+
+export type Taken = { ok: true; remaining: number } | { ok: false; retryAfter: number };
+
+export interface Limiter {
+  /** Takes `points` (default 1) out of the budget of `key`; a refusal says in how many seconds to come back. */
+  take(budget: Budget, key: string, points?: number): Promise<Taken>;
+  /** Gives points back, e.g. for a login that succeeded. */
+  reward(budget: Budget, key: string, points?: number): Promise<void>;
+}

@@ -1,0 +1,31 @@
+export interface Slots {
+  /** A place of `key`, or null when all are taken; call what it returns to give the place back (once counts). */
+  acquire(key: string): (() => void) | null;
+  /** How many places of `key` are taken. */
+  taken(key: string): number;
+}
+
+/**
+ * Counts what is under way per key, e.g. the uploads of a session.
+ *
+ * @param options.max places per key; 0 = no limit.
+ */
+export function createSlots(options: { max: number }): Slots {
+  const taken = new Map<string, number>();
+  return {
+    acquire(key) {
+      const now = taken.get(key) ?? 0;
+      if (options.max > 0 && now >= options.max) return null;
+      taken.set(key, now + 1);
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        const left = (taken.get(key) ?? 1) - 1;
+        if (left > 0) taken.set(key, left);
+        else taken.delete(key);
+      };
+    },
+    taken: (key) => taken.get(key) ?? 0,
+  };
+}

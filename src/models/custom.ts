@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import * as z from 'zod';
+import { CAPABILITIES, MODEL_OPTIONS, type Capability } from '../providers/provider.ts';
+import type { Model, ParameterSchema } from './model.ts';
+
+const parameterSchema = z.strictObject({
+  type: z.enum(['number', 'integer', 'string', 'boolean']),
+  default: z.unknown().optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  enum: z.array(z.unknown()).optional(),
+  description: z.string().optional(),
+});
+
+const capability = z
+  .string()
+  .transform((value) => value.toUpperCase())
+  .pipe(z.enum(Object.keys(CAPABILITIES) as Capability[]));
+
+/** One entry of MODELS_CONFIG. */
+const entrySchema = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be lower case letters, digits, dots and dashes'),
+    name: z.string().min(1).max(100),
+    provider: z.string().min(1).default('huggingface'),
+    model: z.string().min(1).max(500),
+    capability: capability.optional(),
+    category: capability.optional(),
+    description: z.string().max(2000).default(''),
+    parameters: z.record(z.string(), z.unknown()).default({}),
+    options: z.array(z.enum(MODEL_OPTIONS)).default([]),
+    tags: z.array(z.string()).default([]),
+    version: z.string().default('1'),
+    licence: z.string().optional(),
+    enabled: z.boolean().default(true),
+    requires: z.array(z.string()).default([]),
+  })
+  .refine((entry) => entry.capability !== undefined || entry.category !== undefined, {
+    path: ['category'],
+    message: 'is missing',
+  });
+
+/** An object with a `type` we know is a schema; everything else is a fixed value for the provider. */
+function splitParameters(entry: Record<string, unknown>) {
+  const fixed: Record<string, unknown> = {};
+  const schemas: Record<string, ParameterSchema> = {};
+  for (const [name, value] of Object.entries(entry)) {
+    const schema = parameterSchema.safeParse(value);
+    if (schema.success) schemas[name] = schema.data as ParameterSchema;
+    else fixed[name] = value;
+  }
+  return { fixed, schemas };
+}
+
+function toModel(entry: z.infer<typeof entrySchema>): Model {
+  const { fixed, schemas } = splitParameters(entry.parameters);
+  const scale = Number(fixed['scale'] ?? fixed['upscale'] ?? 1);
+  return {
+    id: entry.id,
+    name: entry.name,
+    description: entry.description,
+    capability: entry.capability ?? entry.category ?? 'ENHANCE',
+    provider: entry.provider,
+    model: entry.model,
+    fixedParameters: fixed,
+    parameters: schemas,
+    options: entry.options,
+    upscales: [Number.isFinite(scale) && scale >= 1 ? scale : 1],
+    bytesPerPixel: { input: 8, output: 8 },
+    tags: entry.tags,
+    version: entry.version,
+    licence: entry.licence ?? null,
+    requires: entry.requires,
+  };
+}
+
+/**
+ * The models of MODELS_CONFIG: JSON text, or the path of a JSON file; one entry or an array of them.
+ *
+ * @throws Error that names each wrong field, each with the id of its entry.
+ */
+export function readCustomModels(source: string | undefined): Model[] {
+  if (source === undefined || source.trim() === '') return [];
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(/^\s*[[{]/.test(source) ? source : readFileSync(source, 'utf8'));
+  } catch (error) {
+    throw new Error(`MODELS_CONFIG: cannot be read as JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const entries = Array.isArray(parsed) ? parsed : [parsed];
+  const problems: string[] = [];
+  const models: Model[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const result = entrySchema.safeParse(entry);
+    if (result.success) {
+      if (result.data.enabled) models.push(toModel(result.data));
+      continue;
+    }
+    const id = (entry as { id?: unknown } | null)?.id;
+    for (const issue of result.error.issues) {
+      problems.push(
+        `${typeof id === 'string' ? id : `entry ${index}`}: ${issue.path.join('.') || 'entry'}: ${issue.message}`,
+      );
+    }
+  }
+  if (problems.length > 0) throw new Error(`MODELS_CONFIG:\n- ${problems.join('\n- ')}`);
+  return models;
+}

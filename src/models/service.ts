@@ -1,0 +1,119 @@
+import { AppError } from '../errors.ts';
+import type { ServiceContext } from '../db/context.ts';
+import { requireUser } from '../auth/require.ts';
+import type { Capability, Provider } from '../providers/provider.ts';
+import type { Availability, Model } from './model.ts';
+
+function builtInModels(provider: Provider): Model[] {
+  return provider.models().map((model) => ({
+    id: model.name,
+    name: model.title,
+    description: model.description,
+    capability: model.capability,
+    provider: provider.id,
+    model: model.name,
+    fixedParameters: {},
+    parameters: {},
+    options: model.options,
+    upscales: model.upscales,
+    bytesPerPixel: model.bytesPerPixel,
+    tags: model.tags,
+    version: model.version,
+    licence: model.licence,
+    requires: [],
+  }));
+}
+
+/**
+ * The registry: what providers bring along, and what MODELS_CONFIG adds. Made once at start.
+ *
+ * @param custom entries of MODELS_CONFIG; one with the id of a built-in model is refused.
+ * @throws Error when two models have the same id, or the default model does not exist.
+ */
+export function createModels(deps: {
+  providers: readonly Provider[];
+  custom: readonly Model[];
+  defaultModel: string;
+  requireAuth: boolean;
+}) {
+  const providers = new Map(deps.providers.map((provider) => [provider.id, provider]));
+  const models = new Map<string, Model>();
+  for (const model of [...deps.providers.flatMap(builtInModels), ...deps.custom]) {
+    if (models.has(model.id)) throw new Error(`MODELS_CONFIG: ${model.id}: id: a model of this name exists already`);
+    models.set(model.id, model);
+  }
+  if (!models.has(deps.defaultModel)) {
+    throw new Error(
+      `DEFAULT_MODEL is ${deps.defaultModel}: there is no such model; there are ${[...models.keys()].join(', ')}`,
+    );
+  }
+
+  async function availability(model: Model, signal: AbortSignal): Promise<Availability> {
+    const provider = providers.get(model.provider);
+    if (provider === undefined) {
+      return { available: false, reason: `The provider ${model.provider} is not configured on this server.` };
+    }
+    return provider.status(signal);
+  }
+
+  function mayRead(ctx: ServiceContext): void {
+    if (deps.requireAuth && ctx.actor.kind !== 'system') requireUser(ctx);
+  }
+
+  return {
+    defaultModel: deps.defaultModel,
+    availability,
+
+    /** @throws AppError UNAUTHENTICATED under MODELS_REQUIRE_AUTH. */
+    async list(
+      ctx: ServiceContext,
+      filter: { capability?: Capability | null | undefined; availableOnly?: boolean | null | undefined },
+    ): Promise<Model[]> {
+      mayRead(ctx);
+      const found = [...models.values()].filter(
+        (model) => filter.capability == null || model.capability === filter.capability,
+      );
+      if (filter.availableOnly !== true) return found;
+      const available = await Promise.all(found.map((model) => availability(model, ctx.signal)));
+      return found.filter((_, index) => available[index]?.available);
+    },
+
+    find(ctx: ServiceContext, id: string): Model | null {
+      mayRead(ctx);
+      return models.get(id) ?? null;
+    },
+
+    /** Of a restoration that was made with it, whoever may see the list; null when it has been taken out since. */
+    byId(id: string): Model | null {
+      return models.get(id) ?? null;
+    },
+
+    /**
+     * The model and the provider that runs it.
+     *
+     * @throws AppError UNKNOWN_MODEL, MODEL_UNAVAILABLE with the reason.
+     */
+    async resolve(id: string | null | undefined, signal: AbortSignal): Promise<{ model: Model; provider: Provider }> {
+      const model = models.get(id ?? deps.defaultModel);
+      if (model === undefined) {
+        throw new AppError('UNKNOWN_MODEL', `There is no model ${id}. The query \`models\` lists what there is.`, {
+          field: 'input.modelId',
+        });
+      }
+      const { available, reason } = await availability(model, signal);
+      const provider = providers.get(model.provider);
+      if (!available || provider === undefined) {
+        throw new AppError(
+          'MODEL_UNAVAILABLE',
+          `The model ${model.id} is not available: ${reason ?? 'its provider is not up.'}`,
+          {
+            provider: model.provider,
+          },
+        );
+      }
+      return { model, provider };
+    },
+  };
+}
+
+export type Models = ReturnType<typeof createModels>;

@@ -1,0 +1,119 @@
+import { UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/sqlite';
+import PQueue from 'p-queue';
+import { requireUser } from '../auth/require.ts';
+import type { Owned, ServiceContext } from '../db/context.ts';
+import { newId } from '../db/ids.ts';
+import { selectRows } from '../db/rows.ts';
+import { AppError } from '../errors.ts';
+import type { Events } from '../events/service.ts';
+import { inspectImage } from '../imaging/inspect.ts';
+import type { ImageLimits } from '../imaging/limits.ts';
+import type { Budget, Limiter } from '../limits/limiter.ts';
+import type { Queue } from '../queue/queue.ts';
+import { displayFilename, safeFilename } from '../storage/names.ts';
+import type { IncomingFile, SpooledFile } from '../storage/spool.ts';
+import type { Storage } from '../storage/storage.ts';
+import { PhotoEntity, type Photo } from './entity.ts';
+
+/** Photos that are decoded at once, to bound the memory that hostile ones can take. */
+const DECODING_AT_ONCE = 2;
+
+/** A photo that has been checked and stored; its row follows in the caller's transaction. */
+export interface Received {
+  readonly photo: Owned<Photo>;
+  /** False when the same bytes were there already. */
+  readonly isNew: boolean;
+}
+
+/** Takes uploads in. */
+export function createReceiver(deps: {
+  storage: Storage;
+  events: Events;
+  queue: Queue;
+  limiter: Limiter;
+  imageLimits: ImageLimits;
+  uploadBudget: Budget;
+  uploadDir: string;
+  now: () => number;
+}) {
+  const { storage, events, queue, limiter, imageLimits, uploadBudget } = deps;
+  const decoding = new PQueue({ concurrency: DECODING_AT_ONCE });
+
+  async function byHash(em: EntityManager, userId: string, sha256: string): Promise<Received | null> {
+    const [photo] = await selectRows(em, PhotoEntity, 'where t.user_id = ? and t.sha256 = ?', [userId, sha256]);
+    return photo === undefined ? null : { photo: photo as Owned<Photo>, isNew: false };
+  }
+
+  async function takeBudget(userId: string): Promise<void> {
+    const taken = await limiter.take(uploadBudget, userId);
+    if (taken.ok) return;
+    throw new AppError('RATE_LIMITED', `No more than ${uploadBudget.points} uploads an hour.`, {
+      retryAfter: taken.retryAfter,
+    });
+  }
+
+  async function store(ctx: ServiceContext, file: SpooledFile, filename: string): Promise<Photo> {
+    const { userId, sessionId } = requireUser(ctx);
+    const { format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash } = await decoding.add(
+      () => inspectImage(file.path, imageLimits, { signal: ctx.signal }),
+      { signal: ctx.signal },
+    );
+    const id = newId();
+    const storageKey = `${deps.uploadDir}/${sessionId}/${id}_${safeFilename(filename)}`;
+    await storage.put(storageKey, file.path);
+    return {
+      ...{ id, createdAt: new Date(deps.now()), userId, sessionId, originalFilename: displayFilename(filename) },
+      ...{ format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash },
+      ...{ bytes: file.bytes, sha256: file.sha256, storageKey, selectedRestorationId: null },
+    };
+  }
+
+  return {
+    /**
+     * Waits until an upload is on the disk, judges it by its content, and stores it. `commit` has to follow.
+     *
+     * @throws AppError RATE_LIMITED, PAYLOAD_TOO_LARGE, UNSUPPORTED_IMAGE, CORRUPT_IMAGE, IMAGE_TOO_LARGE, STORAGE_FULL.
+     */
+    async receive(ctx: ServiceContext, upload: Promise<IncomingFile>): Promise<Received> {
+      const { userId } = requireUser(ctx);
+      await takeBudget(userId);
+      const { filename, spooled } = await upload;
+      const file = await spooled;
+      const there = await byHash(ctx.em, userId, file.sha256);
+      return there ?? { photo: (await store(ctx, file, filename)) as Owned<Photo>, isNew: true };
+    },
+
+    /**
+     * Writes a received photo and whatever `write` adds in one transaction, then says so. When the same bytes have come
+     * in by another request meanwhile, that photo is used; on any other failure nothing is left behind.
+     */
+    async commit<T>(
+      ctx: ServiceContext,
+      received: Received,
+      write: (em: EntityManager, photo: Owned<Photo>) => Promise<T>,
+    ): Promise<{ photo: Owned<Photo>; written: T }> {
+      const { photo, isNew } = received;
+      if (!isNew) return { photo, written: await ctx.em.transactional((em) => write(em, photo)) };
+      try {
+        const { written, event } = await ctx.em.transactional(async (em) => {
+          await em.insert(PhotoEntity, photo);
+          const sessionId = requireUser(ctx).sessionId;
+          const uploaded = await events.append(em, { kind: 'PHOTO_UPLOADED', sessionId, photoId: photo.id });
+          await queue.add(em, { kind: 'photo', refId: photo.id, groupId: sessionId });
+          return { written: await write(em, photo), event: uploaded };
+        });
+        events.publish(event);
+        queue.wake();
+        return { photo, written };
+      } catch (error) {
+        await storage.delete(photo.storageKey);
+        const winner =
+          error instanceof UniqueConstraintViolationException && (await byHash(ctx.em, photo.userId, photo.sha256));
+        if (!winner) throw error;
+        return this.commit(ctx, winner, write);
+      }
+    },
+  };
+}
+
+export type Receiver = ReturnType<typeof createReceiver>;

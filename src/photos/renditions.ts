@@ -1,0 +1,112 @@
+import { rm } from 'node:fs/promises';
+import { UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/sqlite';
+import type { ServiceContext } from '../db/context.ts';
+import { newId } from '../db/ids.ts';
+import { selectRows } from '../db/rows.ts';
+import type { ImageLimits } from '../imaging/limits.ts';
+import { makeRenditions, RENDITIONS, type RenditionName } from '../imaging/renditions.ts';
+import type { Storage } from '../storage/storage.ts';
+import { RenditionEntity, type Rendition } from './entity.ts';
+
+/** Made after every upload and every result; ORIGINAL waits until somebody asks for it. */
+export const EAGER_RENDITIONS: readonly RenditionName[] = ['THUMBNAIL', 'PREVIEW', 'MEDIUM', 'LARGE'];
+
+/** Derived files, kept beside the file they are made from. */
+export function createRenditions(deps: {
+  storage: Storage;
+  /** An existing folder for files on their way into the storage. */
+  scratchDir: string;
+  /** WebP quality, 1 to 100. */
+  quality: number;
+  /** Wide enough for results, which may be larger than uploads. */
+  limits: ImageLimits;
+  now: () => number;
+}) {
+  const { storage } = deps;
+
+  const keyOf = (sourceKey: string, name: RenditionName): string =>
+    `${sourceKey.replace(/\.[A-Za-z0-9]+$/, '')}.${name.toLowerCase()}.webp`;
+
+  const renditions = {
+    /**
+     * Makes renditions of a stored file and stores them. The rows are the caller's to insert, in the transaction that
+     * makes them visible; where that fails, `drop` them again.
+     *
+     * @param sourceKey where the file lies in the storage.
+     * @param format as inspection named it.
+     */
+    async make(
+      owner: { ownerId: string; sourceKey: string; format: string },
+      names: readonly RenditionName[],
+      signal: AbortSignal,
+    ): Promise<Rendition[]> {
+      await using source = await storage.local(owner.sourceKey);
+      if (source === null) return [];
+      const made = await makeRenditions(source.path, owner.format, names, deps.scratchDir, {
+        quality: deps.quality,
+        limits: deps.limits,
+        signal,
+      });
+      const rows: Rendition[] = [];
+      try {
+        for (const { name, width, height, bytes, path } of made) {
+          const storageKey = keyOf(owner.sourceKey, name);
+          await storage.put(storageKey, path);
+          const createdAt = new Date(deps.now());
+          rows.push({ id: newId(), createdAt, ownerId: owner.ownerId, name, width, height, bytes, storageKey });
+        }
+        return rows;
+      } catch (error) {
+        await Promise.all(rows.map((row) => storage.delete(row.storageKey)));
+        throw error;
+      } finally {
+        await Promise.all(made.map(({ path }) => rm(path, { force: true })));
+      }
+    },
+
+    /** One rendition, made and written now where it is missing; null when its source has gone. */
+    async findOrMake(
+      ctx: ServiceContext,
+      owner: { ownerId: string; sourceKey: string; format: string },
+      name: RenditionName,
+    ): Promise<Rendition | null> {
+      const there = async () => (await renditions.of(ctx.em, [owner.ownerId])).find((row) => row.name === name) ?? null;
+      const found = await there();
+      if (found !== null) return found;
+      const [made] = await renditions.make(owner, [name], ctx.signal);
+      if (made === undefined) return null;
+      try {
+        await ctx.em.insert(RenditionEntity, made);
+        return made;
+      } catch (error) {
+        if (!(error instanceof UniqueConstraintViolationException)) throw error;
+        // Another request was faster; both wrote the same file.
+        return there();
+      }
+    },
+
+    async insert(em: EntityManager, rows: readonly Rendition[]): Promise<void> {
+      if (rows.length > 0) await em.insertMany(RenditionEntity, [...rows]);
+    },
+
+    async drop(rows: readonly Pick<Rendition, 'storageKey'>[]): Promise<void> {
+      await Promise.all(rows.map((row) => storage.delete(row.storageKey)));
+    },
+
+    /** Of several owners at once, smallest first. */
+    async of(em: EntityManager, ownerIds: readonly string[]): Promise<Rendition[]> {
+      if (ownerIds.length === 0) return [];
+      const marks = ownerIds.map(() => '?').join(', ');
+      const rows = await selectRows(em, RenditionEntity, `where t.owner_id in (${marks})`, ownerIds);
+      return rows.sort((a, b) => RENDITIONS[a.name].side - RENDITIONS[b.name].side);
+    },
+
+    /** Removes the rows in the caller's transaction; the files are its to delete after the commit. */
+    async forget(em: EntityManager, ownerIds: readonly string[]): Promise<void> {
+      await em.nativeDelete(RenditionEntity, { ownerId: { $in: [...ownerIds] } });
+    },
+  };
+  return renditions;
+}
+
+export type Renditions = ReturnType<typeof createRenditions>;

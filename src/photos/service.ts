@@ -1,0 +1,149 @@
+import { requireUser } from '../auth/require.ts';
+import type { Owned, ServiceContext } from '../db/context.ts';
+import { readPage, type Page, type PageArgs } from '../db/keyset.ts';
+import { selectRows } from '../db/rows.ts';
+import { AppError } from '../errors.ts';
+import type { Events } from '../events/service.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { IncomingFile } from '../storage/spool.ts';
+import type { Storage } from '../storage/storage.ts';
+import { PhotoEntity, type Photo, type Rendition } from './entity.ts';
+import { photoConditions, type PhotoFilter } from './filter.ts';
+import type { Receiver } from './receive.ts';
+import { EAGER_RENDITIONS, type Renditions } from './renditions.ts';
+
+export const MAX_PHOTOS_AT_ONCE = 50;
+
+function checkCount(count: number, field: string): void {
+  if (count <= MAX_PHOTOS_AT_ONCE) return;
+  throw new AppError('BAD_USER_INPUT', `No more than ${MAX_PHOTOS_AT_ONCE} photos at once.`, { field });
+}
+
+/** What hangs on photos and goes with them; injected, since restorations know photos and not the reverse. */
+export interface Dependants {
+  /** Stops what works on these photos; answers the files and the owners of the renditions that go too. */
+  release(ctx: ServiceContext, photoIds: readonly string[]): Promise<{ storageKeys: string[]; ownerIds: string[] }>;
+}
+
+/** Uploaded originals: finding, listing, deleting, and their renditions. */
+export function createPhotos(deps: {
+  storage: Storage;
+  events: Events;
+  queue: Queue;
+  receiver: Receiver;
+  renditions: Renditions;
+  dependants: Dependants;
+}) {
+  const { storage, events, queue, receiver, renditions } = deps;
+
+  /** The actor's own photos, in the order of the ids; null where one is missing or somebody else's. */
+  async function ownMany(ctx: ServiceContext, ids: readonly string[]): Promise<(Owned<Photo> | null)[]> {
+    const { actor } = ctx;
+    if (actor.kind === 'anonymous' || ids.length === 0) return ids.map(() => null);
+    const marks = ids.map(() => '?').join(', ');
+    const rows = await selectRows(ctx.em, PhotoEntity, `where t.id in (${marks})`, ids);
+    const mine = rows.filter((row) => actor.kind === 'system' || row.userId === actor.userId);
+    const byId = new Map(mine.map((row) => [row.id, row as Owned<Photo>]));
+    return ids.map((id) => byId.get(id) ?? null);
+  }
+
+  async function find(ctx: ServiceContext, id: string | null): Promise<Owned<Photo> | null> {
+    return id === null ? null : ((await ownMany(ctx, [id]))[0] ?? null);
+  }
+
+  /** Removes photos with everything that hangs on them: rows first, then the files. */
+  async function erase(ctx: ServiceContext, photos: readonly Owned<Photo>[]): Promise<void> {
+    if (photos.length === 0) return;
+    const ids = photos.map((photo) => photo.id);
+    const dependants = await deps.dependants.release(ctx, ids);
+    const owners = [...ids, ...dependants.ownerIds];
+    await Promise.all(ids.map((id) => queue.cancel('photo', id)));
+    const files = await renditions.of(ctx.em, owners);
+    const gone = await ctx.em.transactional(async (em) => {
+      await renditions.forget(em, owners);
+      await em.nativeDelete(PhotoEntity, { id: { $in: ids } });
+      await events.forget(em, { photoIds: ids });
+      const appended = [];
+      for (const { id, sessionId } of photos) {
+        if (sessionId !== null)
+          appended.push(await events.append(em, { kind: 'PHOTO_DELETED', sessionId, photoId: id }));
+      }
+      return appended;
+    });
+    const keys = [...photos, ...files].map((file) => file.storageKey);
+    for (const key of [...keys, ...dependants.storageKeys]) await storage.delete(key);
+    for (const event of gone) events.publish(event);
+  }
+
+  /** Makes the rows of new renditions visible, unless the photo has gone meanwhile. */
+  async function publishRenditions(ctx: ServiceContext, photoId: string, rows: Rendition[]): Promise<void> {
+    const event = await ctx.em.transactional(async (em) => {
+      const [photo] = await selectRows(em, PhotoEntity, 'where t.id = ?', [photoId]);
+      if (photo === undefined) return null;
+      await renditions.forget(em, [photoId]);
+      await renditions.insert(em, rows);
+      const { sessionId } = photo;
+      return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
+    });
+    if (event === null) await renditions.drop(rows);
+    else if (event !== undefined) events.publish(event);
+  }
+
+  return {
+    find,
+    ownMany,
+    erase,
+
+    /** Stores an upload; the same bytes give the photo that is there. For errors see `Receiver.receive`. */
+    async upload(ctx: ServiceContext, file: Promise<IncomingFile>): Promise<Photo> {
+      const received = await receiver.receive(ctx, file);
+      return (await receiver.commit(ctx, received, async () => {})).photo;
+    },
+
+    /** Several of the actor's own, in order; null where there is none. @throws AppError BAD_USER_INPUT for too many. */
+    async several(ctx: ServiceContext, ids: readonly (string | null)[]): Promise<(Owned<Photo> | null)[]> {
+      checkCount(ids.length, 'ids');
+      return ownMany(
+        ctx,
+        ids.map((id) => id ?? ''),
+      );
+    },
+
+    /** @throws AppError NOT_FOUND. */
+    async get(ctx: ServiceContext, id: string | null): Promise<Owned<Photo>> {
+      const photo = await find(ctx, id);
+      if (photo === null) throw new AppError('NOT_FOUND', 'There is no such photo.');
+      return photo;
+    },
+
+    /** @throws AppError UNAUTHENTICATED, BAD_USER_INPUT. */
+    async page(ctx: ServiceContext, args: PageArgs, filter: PhotoFilter, newestFirst: boolean): Promise<Page<Photo>> {
+      const where = photoConditions(requireUser(ctx), filter);
+      return readPage(ctx.em, PhotoEntity, { args, where, newestFirst });
+    },
+
+    /**
+     * Deletes photos with their restorations and every file, also while a job works on one.
+     *
+     * @throws AppError NOT_FOUND when one of them is not there; then none is deleted.
+     */
+    async delete(ctx: ServiceContext, ids: readonly (string | null)[]): Promise<void> {
+      requireUser(ctx);
+      checkCount(ids.length, 'input.ids');
+      const photos = await ownMany(ctx, [...new Set(ids.map((id) => id ?? ''))]);
+      const owned = photos.filter((photo) => photo !== null);
+      if (owned.length < photos.length) throw new AppError('NOT_FOUND', 'There is no such photo.');
+      await erase(ctx, owned);
+    },
+
+    /** Works on one `photo` job: makes the renditions and announces them. */
+    async prepare(ctx: ServiceContext, photoId: string): Promise<void> {
+      const photo = await find(ctx, photoId);
+      if (photo === null) return;
+      const owner = { ownerId: photo.id, sourceKey: photo.storageKey, format: photo.format };
+      await publishRenditions(ctx, photo.id, await renditions.make(owner, EAGER_RENDITIONS, ctx.signal));
+    },
+  };
+}
+
+export type Photos = ReturnType<typeof createPhotos>;

@@ -1,0 +1,186 @@
+import { AppError } from '../errors.ts';
+import { openImage } from '../imaging/decode.ts';
+import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
+import { measure } from '../imaging/measure/measure.ts';
+import { runPipeline, type Step, type StepOptions, type StepReport } from '../imaging/pipeline.ts';
+import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
+import { readRaster, type Raster } from '../imaging/raster.ts';
+import { denoise } from '../imaging/steps/denoise.ts';
+import { sharpen } from '../imaging/steps/sharpen.ts';
+import { tone } from '../imaging/steps/tone.ts';
+import { upscale } from '../imaging/steps/upscale.ts';
+import type {
+  Provider,
+  ProviderModel,
+  RestoreContext,
+  RestoreOptions,
+  RestoreRequest,
+  RestoreResult,
+} from './provider.ts';
+
+interface BuiltinModel extends ProviderModel {
+  readonly steps: readonly Step[];
+}
+
+const COMMON = { version: '1', licence: 'MIT', bytesPerPixel: { input: 40, output: 8 } } as const;
+
+/** Every built-in model is a list of steps; each step decides by the measurements whether the photo calls for it. */
+const MODELS: readonly BuiltinModel[] = [
+  {
+    ...COMMON,
+    name: 'auto',
+    title: 'Automatic restoration',
+    description:
+      'Measures noise, fading, colour cast and sharpness, and mends only what the photo calls for. A photo without damage comes back as it is. Does not repair scratches and invents nothing.',
+    capability: 'RESTORE',
+    tags: ['default', 'offline'],
+    options: ['strength', 'upscale'],
+    upscales: [1, 2, 4],
+    steps: [denoise, tone, sharpen, upscale],
+  },
+  {
+    ...COMMON,
+    name: 'tone',
+    title: 'Fade and colour cast',
+    description:
+      'Brings back contrast and colour of a faded photo; leaves grain and sharpness alone. Black and white stays black and white.',
+    capability: 'TONE',
+    tags: ['offline'],
+    options: ['strength'],
+    upscales: [1],
+    bytesPerPixel: { input: 24, output: 0 },
+    steps: [tone],
+  },
+  ...([2, 4] as const).map((factor): BuiltinModel => ({
+    ...COMMON,
+    name: `upscale-${factor}x`,
+    title: `Enlarge ×${factor}`,
+    description: `Makes each side ${factor} times as long (Lanczos) and changes nothing else.`,
+    capability: 'UPSCALE',
+    tags: ['offline'],
+    options: [],
+    upscales: [factor],
+    bytesPerPixel: { input: 16, output: 8 },
+    steps: [upscale],
+  })),
+];
+
+/** Share of the percent that reading and measuring take; the steps have the rest. */
+const PREPARING = 8;
+/** PSNR in dB from which a result is the photo again, for every purpose. */
+const SAME = 50;
+
+export interface BuiltinOptions {
+  /** Shared with others if given, and then not closed by `close`. Default: its own, one thread per core. */
+  readonly pixels?: PixelPool;
+  /** Pixels of the largest result; a larger one is refused with BAD_USER_INPUT. Default 100 million. */
+  readonly maxResultPixels?: number;
+}
+
+/** The provider that needs nothing but this machine: classical image processing, gated by measurements so that it does no harm. */
+export function createBuiltinProvider({ pixels: shared, maxResultPixels = 100e6 }: BuiltinOptions = {}): Provider {
+  const pixels = shared ?? createPixelPool();
+  const closing = new AbortController();
+
+  async function restore(request: RestoreRequest, context: RestoreContext): Promise<RestoreResult> {
+    const model = MODELS.find(({ name }) => name === request.model);
+    if (model === undefined) {
+      throw new AppError('UNKNOWN_MODEL', `The built-in provider has no model “${request.model}”.`, {
+        provider: 'builtin',
+      });
+    }
+    const signal = AbortSignal.any([context.signal, closing.signal]);
+    const options = checkOptions(model, request.options);
+    const { width, height } = request.input;
+    if (width * height * options.upscale ** 2 > maxResultPixels) {
+      throw new AppError(
+        'BAD_USER_INPUT',
+        `Enlarging this photo ×${options.upscale} would make more than ${Math.round(maxResultPixels / 1e6)} megapixels. Choose a smaller enlargement.`,
+        { field: 'input.options.upscale' },
+      );
+    }
+    const tell = (percent: number): void => context.onProgress({ stage: 'PREPARING', percent });
+    tell(0);
+    const image = await openImage(request.input.path, formatOf(request.input.format), { signal });
+    const input = await readRaster(image, signal);
+    tell(PREPARING / 2);
+    const measurements = await measure(input, { pixels, signal });
+    tell(PREPARING);
+    const { raster, report } = await runPipeline(model.steps, input, {
+      signal,
+      pixels,
+      measurements,
+      options,
+      onProgress: ({ stage, percent }) =>
+        context.onProgress({ stage, percent: PREPARING + (percent * (100 - PREPARING)) / 100 }),
+    });
+    const result = await guard(input, raster, report, { pixels, signal });
+    context.onProgress({ stage: 'FINISHING', percent: 100 });
+    return { picture: { kind: 'raster', raster: result.raster }, report: result.report };
+  }
+
+  return {
+    id: 'builtin',
+    models: () => MODELS.map(({ steps: _steps, ...model }) => model),
+    async status(signal) {
+      signal.throwIfAborted();
+      return closing.signal.aborted ? { available: false, reason: 'The service is stopping.' } : { available: true };
+    },
+    restore,
+    async close() {
+      closing.abort();
+      if (shared === undefined) await pixels.close();
+    },
+  };
+}
+
+/**
+ * Where all steps together changed next to nothing, the photo itself is the better result, and its owner is told so.
+ */
+async function guard(
+  input: Raster,
+  raster: Raster,
+  report: StepReport[],
+  { pixels, signal }: { pixels: PixelPool; signal: AbortSignal },
+): Promise<{ raster: Raster; report: StepReport[] }> {
+  const unchanged = { name: 'guard', ran: true, strength: 1 };
+  if (raster === input) {
+    return {
+      raster,
+      report: [...report, { ...unchanged, reason: 'Nothing had to be mended: this is the photo as it was.' }],
+    };
+  }
+  if (raster.width !== input.width || raster.height !== input.height) return { raster, report };
+  const { width, height } = input;
+  const parts = await pixels.run('difference', { a: input, b: raster }, { width, height, tileWidth: 1024, signal });
+  const squares = parts.reduce((sum, part) => sum + part.squares, 0);
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  if (10 * Math.log10((255 * 255 * count) / Math.max(squares, 1e-9)) < SAME) return { raster, report };
+  const reason = 'The changes were too small to see, so this is the photo as it was.';
+  return { raster: input, report: [...report, { ...unchanged, reason }] };
+}
+
+function checkOptions(
+  model: BuiltinModel,
+  { strength = 1, upscale: factor = model.upscales[0] ?? 1 }: RestoreOptions,
+): StepOptions {
+  if (!(strength >= 0 && strength <= 1)) {
+    throw new AppError('BAD_USER_INPUT', 'Strength must be between 0 and 1.', { field: 'input.options.strength' });
+  }
+  if (!model.upscales.includes(factor)) {
+    const takes = model.upscales.map((one) => `×${one}`).join(', ');
+    throw new AppError('BAD_USER_INPUT', `“${model.title}” enlarges by ${takes} only.`, {
+      field: 'input.options.upscale',
+    });
+  }
+  return { strength, upscale: factor };
+}
+
+function formatOf(format: string): ImageFormat {
+  if (isFormat(format)) return format;
+  throw new AppError('UNSUPPORTED_IMAGE', `The built-in provider cannot read “${format}”.`);
+}
+
+function isFormat(format: string): format is ImageFormat {
+  return Object.hasOwn(FORMATS, format);
+}

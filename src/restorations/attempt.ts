@@ -1,0 +1,102 @@
+import type { EntityManager } from '@mikro-orm/sqlite';
+import { AppError } from '../errors.ts';
+import type { RestorationStage } from '../imaging/pipeline.ts';
+import type { Models } from '../models/service.ts';
+import type { Photo } from '../photos/entity.ts';
+import type { RestoreOptions, RestoreProgress } from '../providers/provider.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Restoration } from './entity.ts';
+import type { Journal } from './journal.ts';
+import { etaOf, type ProgressBoard } from './progress.ts';
+import type { Results, StoredResult } from './result.ts';
+import type { StepReport } from '../imaging/pipeline.ts';
+
+/** Share of the whole that the provider's part is worth; the rest is encoding, renditions and storing. */
+const PROVIDER_SHARE = 90;
+
+export interface Finished {
+  readonly stored: StoredResult;
+  readonly report: StepReport[];
+}
+
+/** Works on one claimed restoration until its result is stored; writes nothing but stages. */
+export function createAttempt(deps: {
+  models: Models;
+  storage: Storage;
+  results: Results;
+  journal: Journal;
+  progress: ProgressBoard;
+  fork: () => EntityManager;
+}) {
+  const { models, storage, results, journal } = deps;
+
+  /**
+   * @throws AppError of the provider, the storage or the registry; LostClaim; the signal's reason.
+   */
+  return async function attempt(running: Restoration, photo: Photo, signal: AbortSignal): Promise<Finished> {
+    const { model, provider } = await models.resolve(running.modelId, signal);
+    await using source = await storage.local(photo.storageKey);
+    if (source === null) throw new AppError('NOT_FOUND', 'The original is no longer in the storage.');
+
+    const begun = performance.now();
+    let latest = running;
+    let lost: unknown;
+    let writing = Promise.resolve();
+    const board = deps.progress.track(running.id, ({ percent, etaSeconds }) =>
+      journal.publishLive(latest, percent, etaSeconds),
+    );
+
+    /** Stages are written one after the other, in the order in which they were reported. */
+    function enter(stage: RestorationStage, message: string | null): void {
+      const percent = board.current.percent;
+      latest = { ...latest, stage };
+      writing = writing
+        .then(async () => {
+          const patch = { stage, percent };
+          const change = await deps
+            .fork()
+            .transactional((em) => journal.stage(em, running.id, running.fence, patch, message));
+          latest = { ...change.restoration, stage: latest.stage };
+          journal.publish(change, board.current.etaSeconds);
+        })
+        .catch((error: unknown) => {
+          lost ??= error;
+        });
+    }
+
+    function onProgress({ stage, percent, etaSeconds, message }: RestoreProgress): void {
+      const overall = (percent * PROVIDER_SHARE) / 100;
+      board.report(overall, etaSeconds ?? etaOf(overall, performance.now() - begun));
+      if (stage !== latest.stage) enter(stage, message ?? null);
+    }
+
+    try {
+      enter('PREPARING', null);
+      const { strength, upscale, parameters } = running.options;
+      const options: RestoreOptions = {
+        ...(model.options.includes('strength') ? { strength } : {}),
+        ...(upscale === 1 || upscale === 2 || upscale === 4 ? { upscale } : {}),
+      };
+      const { format, width, height, bytes, mimeType } = photo;
+      const result = await provider.restore(
+        {
+          ...{ restorationId: running.id, attempt: running.attempts, model: model.model, parameters, options },
+          input: { path: source.path, format, width, height, bytes, mimeType },
+        },
+        { signal, onProgress },
+      );
+      board.report(PROVIDER_SHARE, etaOf(PROVIDER_SHARE, performance.now() - begun));
+      enter('FINISHING', null);
+      const stored = await results.store(latest, photo, source.path, result, provider.id, signal);
+      await writing;
+      if (lost === undefined) return { stored, report: [...result.report] };
+      await results.drop(stored);
+      throw lost;
+    } finally {
+      board.close();
+      await writing;
+    }
+  };
+}
+
+export type Attempt = ReturnType<typeof createAttempt>;

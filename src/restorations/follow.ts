@@ -1,0 +1,63 @@
+import type { EntityManager } from '@mikro-orm/sqlite';
+import { requireUser } from '../auth/require.ts';
+import type { ServiceContext } from '../db/context.ts';
+import { decodeCursor, type Events, type Published } from '../events/service.ts';
+import type { Restoration } from './entity.ts';
+import { restorationById } from './journal.ts';
+import type { Restorations } from './service.ts';
+import { isFinal } from './states.ts';
+
+/** One thing that happened, with the restoration as it is. */
+export interface Followed extends Published {
+  readonly restoration: Restoration;
+}
+
+/** What subscriptions yield. */
+export function createFollow(deps: { events: Events; restorations: Restorations; fork: () => EntityManager }) {
+  const { events, restorations, fork } = deps;
+
+  return {
+    /**
+     * A restoration's events: from `after` on, or the present state first; then live; ends with the final state.
+     *
+     * @throws AppError NOT_FOUND, BAD_USER_INPUT.
+     */
+    async restoration(
+      ctx: ServiceContext,
+      id: string | null,
+      after: string | undefined,
+    ): Promise<AsyncIterable<Followed>> {
+      const { id: restorationId } = await restorations.get(ctx, id);
+      const from = after === undefined ? null : decodeCursor(after);
+      const scope = { topic: 'restoration', id: restorationId } as const;
+
+      async function* follow(): AsyncGenerator<Followed> {
+        // Without a cursor the last stored event is the present state: the log is followed from just before it.
+        const start = async (): Promise<number> => {
+          const head = await events.head(fork(), scope);
+          return from === null ? head - 1 : Math.min(from, head);
+        };
+        for await (const published of events.follow(scope, { fork, signal: ctx.signal, after: start })) {
+          const restoration =
+            (published.restoration as Restoration | null) ?? (await restorationById(fork(), restorationId));
+          if (restoration === null) return;
+          yield { ...published, restoration };
+          // A replayed end may be followed by a retry; only the present state says whether more will come.
+          const ended = published.event.status !== null && isFinal(published.event.status);
+          if (ended && isFinal(restoration.status) && (restoration.lastEvent ?? 0) <= published.event.seq) return;
+        }
+      }
+      return follow();
+    },
+
+    /** Everything of this session, from `after` or from now on. @throws AppError UNAUTHENTICATED, BAD_USER_INPUT. */
+    async activity(ctx: ServiceContext, after: string | undefined): Promise<AsyncIterable<Published>> {
+      const { sessionId } = requireUser(ctx);
+      const from = after === undefined ? null : decodeCursor(after);
+      const scope = { topic: 'activity', id: sessionId } as const;
+      return events.follow(scope, { fork, signal: ctx.signal, after: async () => from ?? events.head(fork(), scope) });
+    },
+  };
+}
+
+export type Follow = ReturnType<typeof createFollow>;

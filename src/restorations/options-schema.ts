@@ -1,0 +1,64 @@
+import { builder } from '../graphql/builder.ts';
+import type { OutputFormat } from '../imaging/encode.ts';
+import type { MetadataPolicy } from '../imaging/metadata.ts';
+import { METADATA_POLICIES, OUTPUT_FORMATS, type RestorationOptions } from './options.ts';
+
+/** Enum values from a table of name → what it means. */
+function documented<T extends string>(table: Record<T, string>): { [K in T]: { description: string } } {
+  return Object.fromEntries(Object.entries(table).map(([name, description]) => [name, { description }])) as {
+    [K in T]: { description: string };
+  };
+}
+
+export const OutputFormatEnum = builder.enumType('OutputFormat', {
+  description: 'The format of a result.',
+  values: documented<OutputFormat>(OUTPUT_FORMATS),
+});
+
+export const MetadataPolicyEnum = builder.enumType('MetadataPolicy', {
+  description: 'What of the metadata of the photo its result keeps.',
+  values: documented<MetadataPolicy>(METADATA_POLICIES),
+});
+
+export const OptionsRef = builder.objectRef<RestorationOptions>('RestorationOptions').implement({
+  description: 'How a restoration was asked for, defaults filled in.',
+  fields: (t) => ({
+    strength: t.exposeFloat('strength', { description: '0 leaves the photo as it is, 1 is the full effect.' }),
+    upscale: t.exposeInt('upscale', { description: 'How many times longer each side becomes.' }),
+    outputFormat: t.expose('outputFormat', { type: OutputFormatEnum, description: 'The format of the result.' }),
+    outputQuality: t.exposeInt('outputQuality', {
+      nullable: true,
+      description: "1 to 100, for JPEG and WebP; null = the format's default.",
+    }),
+    metadataPolicy: t.expose('metadataPolicy', {
+      type: MetadataPolicyEnum,
+      description: 'What of the metadata is kept.',
+    }),
+    parameters: t.expose('parameters', { type: 'JSONObject', description: 'What only this model knows.' }),
+  }),
+});
+
+export const OptionsInput = builder.inputType('RestorationOptionsInput', {
+  description: 'How to restore. Everything has a default; what a model does not take is refused.',
+  fields: (t) => ({
+    strength: t.float({ description: '0 leaves the photo as it is, 1 is the full effect (default).' }),
+    upscale: t.int({
+      description: 'How many times longer each side becomes: 1, 2 or 4, as far as the model takes it.',
+    }),
+    outputFormat: t.field({
+      type: OutputFormatEnum,
+      defaultValue: 'ORIGINAL',
+      description: 'The format of the result.',
+    }),
+    outputQuality: t.int({ description: '1 to 100, for JPEG (default 92) and WebP (default 90).' }),
+    metadataPolicy: t.field({
+      type: MetadataPolicyEnum,
+      defaultValue: 'STRIP_PRIVATE',
+      description: 'What of the metadata of the photo the result keeps.',
+    }),
+    parameters: t.field({
+      type: 'JSONObject',
+      description: 'What only this model knows; `Model.parameters` lists it.',
+    }),
+  }),
+});

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { newId } from '../db/ids.ts';
+import { AppError } from '../errors.ts';
+import { openImage } from '../imaging/decode.ts';
+import { encodeResult } from '../imaging/encode.ts';
+import { inspectImage } from '../imaging/inspect.ts';
+import type { ImageLimits } from '../imaging/limits.ts';
+import type { Photo, Rendition } from '../photos/entity.ts';
+import { EAGER_RENDITIONS, type Renditions } from '../photos/renditions.ts';
+import type { RestoreResult } from '../providers/provider.ts';
+import { safeFilename } from '../storage/names.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Restoration } from './entity.ts';
+
+/** A result that lies in the storage; its rows follow. */
+export interface StoredResult {
+  readonly columns: Pick<Restoration, 'storageKey' | 'format' | 'mimeType' | 'width' | 'height' | 'bytes' | 'sha256'>;
+  readonly renditions: Rendition[];
+}
+
+const EXTENSIONS: Record<string, string> = { jpeg: 'jpg' };
+
+async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash, { signal });
+  return hash.digest('hex');
+}
+
+/** Takes what a provider returns, encodes it as it was asked for, and stores it with its renditions. */
+export function createResults(deps: {
+  storage: Storage;
+  renditions: Renditions;
+  scratchDir: string;
+  processedDir: string;
+  /** What a result may be at most. */
+  limits: ImageLimits;
+}) {
+  const { storage, renditions, limits } = deps;
+
+  /** A remote result is trusted no more than an upload (C16). */
+  async function pictureOf(result: RestoreResult, providerId: string, signal: AbortSignal) {
+    const { picture } = result;
+    if (picture.kind === 'raster') return picture.raster;
+    try {
+      const info = await inspectImage(picture.path, limits, { signal });
+      return await openImage(picture.path, info, { limits, signal });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      throw new AppError(
+        'PROVIDER_REJECTED',
+        `${providerId} returned something that is no usable image: ${error.message}`,
+        {
+          provider: providerId,
+          cause: error,
+        },
+      );
+    }
+  }
+
+  return {
+    /**
+     * @param source a local path of the photo, whose metadata the result may keep.
+     * @throws AppError PROVIDER_REJECTED, STORAGE_FULL; the signal's reason.
+     */
+    async store(
+      restoration: Restoration,
+      photo: Photo,
+      source: string,
+      result: RestoreResult,
+      providerId: string,
+      signal: AbortSignal,
+    ): Promise<StoredResult> {
+      const scratch = join(deps.scratchDir, `${newId()}.part`);
+      let storageKey: string | null = null;
+      try {
+        const { outputFormat, outputQuality, metadataPolicy } = restoration.options;
+        const encoded = await encodeResult(
+          await pictureOf(result, providerId, signal),
+          {
+            original: { path: source, format: photo.format },
+            outputFormat,
+            ...(outputQuality === null ? {} : { quality: outputQuality }),
+            metadataPolicy,
+            signal,
+          },
+          scratch,
+        );
+        const sha256 = await sha256Of(scratch, signal);
+        const name = safeFilename(photo.originalFilename).replace(/\.[A-Za-z0-9]{1,5}$/, '');
+        const folder = restoration.sessionId ?? 'account';
+        const key = `${deps.processedDir}/${folder}/${restoration.id}_${name}.${EXTENSIONS[encoded.format] ?? encoded.format}`;
+        await storage.put(key, scratch);
+        storageKey = key;
+        const owner = { ownerId: restoration.id, sourceKey: key, format: encoded.format };
+        const rows = await renditions.make(owner, EAGER_RENDITIONS, signal);
+        const { format, mimeType, width, height, bytes } = encoded;
+        return { columns: { storageKey, format, mimeType, width, height, bytes, sha256 }, renditions: rows };
+      } catch (error) {
+        if (storageKey !== null) await storage.delete(storageKey);
+        throw error;
+      } finally {
+        await rm(scratch, { force: true });
+        if (result.picture.kind === 'file') await rm(result.picture.path, { force: true });
+      }
+    },
+
+    /** Takes a stored result away again, when its rows could not be written. */
+    async drop(stored: StoredResult): Promise<void> {
+      if (stored.columns.storageKey !== null) await storage.delete(stored.columns.storageKey);
+      await renditions.drop(stored.renditions);
+    },
+  };
+}
+
+export type Results = ReturnType<typeof createResults>;

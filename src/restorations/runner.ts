@@ -1,0 +1,186 @@
+import type { EntityManager } from '@mikro-orm/sqlite';
+import { newId } from '../db/ids.ts';
+import { selectRows } from '../db/rows.ts';
+import { AppError, toAppError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Models } from '../models/service.ts';
+import { PhotoEntity } from '../photos/entity.ts';
+import type { Renditions } from '../photos/renditions.ts';
+import type { Claim, JobHandler, Outcome, StopReason } from '../queue/queue.ts';
+import type { Attempt, Finished } from './attempt.ts';
+import { retryDelaySeconds } from './backoff.ts';
+import { RunEntity, type Restoration } from './entity.ts';
+import { LostClaim, restorationById, type Change, type Journal } from './journal.ts';
+import type { Results } from './result.ts';
+import { allows, type Transition } from './states.ts';
+
+const DONE: Outcome = { done: true };
+
+interface RunnerDeps {
+  attempt: Attempt;
+  models: Models;
+  journal: Journal;
+  results: Results;
+  renditions: Renditions;
+  fork: () => EntityManager;
+  log: Log;
+  concurrency: number;
+  concurrencyPerSession: number;
+  /** Longest time for one try. */
+  timeoutSeconds: number;
+  retryDelaySeconds: number;
+  now: () => number;
+}
+
+/** The queue's handler for restorations: claims the row, works, and writes how it ended. */
+export function createRunner(deps: RunnerDeps): JobHandler {
+  const { journal, results, renditions, fork } = deps;
+  const time = (): Date => new Date(deps.now());
+
+  async function write(work: (em: EntityManager) => Promise<Change>): Promise<Restoration> {
+    const change = await fork().transactional(work);
+    journal.publish(change);
+    return change.restoration;
+  }
+
+  function claim(before: Restoration, fence: number): Promise<Restoration> {
+    const provider = deps.models.byId(before.modelId)?.provider ?? 'none';
+    const number = before.attempts + 1;
+    const patch = {
+      fence,
+      attempts: number,
+      triesLeft: before.triesLeft - 1,
+      percent: 0,
+      stage: null,
+      startedAt: time(),
+    };
+    return write(async (em) => {
+      const change = await journal.transition(em, before.id, 'claim', { fence, patch });
+      const id = newId();
+      await em.insert(RunEntity, {
+        ...{ id, createdAt: time(), restorationId: before.id, number, provider },
+        ...{ startedAt: time(), finishedAt: null, errorCode: null, errorMessage: null },
+      });
+      return change;
+    });
+  }
+
+  /** How a try ended, on its run and on the restoration. */
+  function end(
+    running: Restoration,
+    transition: Transition,
+    patch: Partial<Restoration>,
+    error: AppError | null,
+  ): Promise<Restoration> {
+    return write(async (em) => {
+      const outcome = { finishedAt: time(), errorCode: error?.code ?? null, errorMessage: error?.message ?? null };
+      await em.nativeUpdate(RunEntity, { restorationId: running.id, number: running.attempts }, outcome);
+      return journal.transition(em, running.id, transition, { fence: running.fence, patch });
+    });
+  }
+
+  async function succeed(running: Restoration, { stored, report }: Finished): Promise<void> {
+    const patch = { ...stored.columns, report, percent: 100, stage: null, finishedAt: time() };
+    try {
+      await write(async (em) => {
+        await em.nativeUpdate(
+          RunEntity,
+          { restorationId: running.id, number: running.attempts },
+          { finishedAt: time() },
+        );
+        const change = await journal.transition(em, running.id, 'succeed', { fence: running.fence, patch });
+        await renditions.forget(em, [running.id]);
+        await renditions.insert(em, stored.renditions);
+        return change;
+      });
+    } catch (error) {
+      await results.drop(stored);
+      throw error;
+    }
+  }
+
+  async function fail(running: Restoration, error: AppError): Promise<Outcome> {
+    const { errorCode, errorMessage, errorRetryAfter, errorProvider } = {
+      errorCode: error.code,
+      errorMessage: error.message,
+      errorRetryAfter: error.retryAfter ?? null,
+      errorProvider: error.provider ?? null,
+    };
+    if (error.retryable && running.triesLeft > 0) {
+      const seconds = retryDelaySeconds(running.attempts, deps.retryDelaySeconds, error.retryAfter);
+      await end(running, 'postpone', { stage: null, percent: 0 }, error);
+      return { done: false, retryAt: new Date(deps.now() + seconds * 1000) };
+    }
+    const patch = { errorCode, errorMessage, errorRetryAfter, errorProvider, stage: null, finishedAt: time() };
+    await end(running, 'fail', patch, error);
+    return DONE;
+  }
+
+  /** What an aborted try leaves behind depends on who aborted it. */
+  async function stopped(running: Restoration, reason: StopReason): Promise<Outcome> {
+    if (reason !== 'shutdown') return DONE;
+    // A stop that we chose costs the restoration no try.
+    const error = new AppError('SHUTTING_DOWN', 'The service stopped while this ran; it goes on after the start.');
+    await end(running, 'release', { stage: null, percent: 0, triesLeft: running.triesLeft + 1 }, error);
+    return { done: false, retryAt: time() };
+  }
+
+  async function work(running: Restoration, signal: AbortSignal): Promise<Outcome> {
+    const timeout = AbortSignal.timeout(deps.timeoutSeconds * 1000);
+    try {
+      const [photo] = await selectRows(fork(), PhotoEntity, 'where t.id = ?', [running.photoId]);
+      if (photo === undefined) return DONE;
+      await succeed(running, await deps.attempt(running, photo, AbortSignal.any([signal, timeout])));
+      return DONE;
+    } catch (error) {
+      if (error instanceof LostClaim) return DONE;
+      if (signal.aborted) return stopped(running, signal.reason as StopReason);
+      if (timeout.aborted) {
+        const message = `The restoration took longer than ${deps.timeoutSeconds} seconds.`;
+        return fail(running, new AppError('PROVIDER_TIMEOUT', message, { cause: error }));
+      }
+      const known = toAppError(error);
+      deps.log.warn(
+        { err: error, restorationId: running.id, attempt: running.attempts, code: known.code },
+        'a try failed',
+      );
+      return fail(running, known);
+    }
+  }
+
+  return {
+    concurrency: deps.concurrency,
+    concurrencyPerGroup: deps.concurrencyPerSession,
+
+    async run({ refId, fence, signal }: Claim): Promise<Outcome> {
+      const before = await restorationById(fork(), refId);
+      // Delivered twice, deleted or cancelled meanwhile: nothing is left to do.
+      if (before === null || !allows('claim', before.status)) return DONE;
+      try {
+        return await work(await claim(before, fence), signal);
+      } catch (error) {
+        if (error instanceof LostClaim) return DONE;
+        throw error;
+      }
+    },
+
+    async abandon(refId: string): Promise<void> {
+      const before = await restorationById(fork(), refId);
+      if (before === null || !allows('fail', before.status)) return;
+      const error = new AppError(
+        'WORKER_CRASH',
+        'The work on this photo ended the service three times; it is not tried again.',
+      );
+      const patch = { errorCode: error.code, errorMessage: error.message, stage: null, finishedAt: time() };
+      await end(before, 'fail', patch, error);
+    },
+
+    async reclaimed(refId: string): Promise<void> {
+      const before = await restorationById(fork(), refId);
+      if (before === null || !allows('release', before.status)) return;
+      const error = new AppError('WORKER_CRASH', 'The service ended while this ran.');
+      // The crash counts as a try, but only the queue's own count of crashes gives a restoration up for them.
+      await end(before, 'release', { stage: null, percent: 0, triesLeft: Math.max(1, before.triesLeft) }, error);
+    },
+  };
+}

@@ -1,0 +1,268 @@
+import { ViewerRef } from '../auth/schema.ts';
+import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { RESTORATION_STATUSES, type RestorationStatus } from '../events/entity.ts';
+import { builder } from '../graphql/builder.ts';
+import { toConnection } from '../graphql/connection.ts';
+import type { GraphQLContext } from '../graphql/context.ts';
+import { localId } from '../graphql/global-id.ts';
+import { perContext } from '../graphql/loader.ts';
+import { ErrorCodeEnum } from '../graphql/scalars.ts';
+import { RESTORATION_STAGES, type StepReport } from '../imaging/pipeline.ts';
+import { ModelRef } from '../models/schema.ts';
+import { expiresInArg, linkTo, loadRenditions, RenditionNameEnum, RenditionRef } from '../photos/rendition-schema.ts';
+import { ListOrderEnum, loadPhoto, PhotoRef, ScopeEnum } from '../photos/schema.ts';
+import type { Restoration, Run } from './entity.ts';
+import { OptionsRef } from './options-schema.ts';
+
+const STATUS_DOCS: Record<RestorationStatus, string> = {
+  QUEUED: 'Waits for its turn, or for its next try.',
+  RUNNING: 'Is being worked on.',
+  SUCCEEDED: 'The result is there.',
+  FAILED: 'Given up; `error` says why.',
+  CANCELLED: 'Stopped by its owner.',
+};
+
+export const StatusEnum = builder.enumType('RestorationStatus', {
+  description: 'Where a restoration stands.',
+  values: Object.fromEntries(RESTORATION_STATUSES.map((name) => [name, { description: STATUS_DOCS[name] }])) as {
+    [K in RestorationStatus]: { description: string };
+  },
+});
+
+const STAGE_DOCS: Record<(typeof RESTORATION_STAGES)[number], string> = {
+  PREPARING: 'The photo is read and measured.',
+  UPLOADING: 'The photo is on its way to the provider.',
+  WAITING_FOR_PROVIDER: 'The provider has not begun yet.',
+  REPAIRING: 'Scratches and dust are filled.',
+  DENOISING: 'Grain and artefacts are removed.',
+  COLOURING: 'Tone and colour are brought back.',
+  UPSCALING: 'The picture is made larger.',
+  FINISHING: 'The result is encoded and stored.',
+};
+
+export const StageEnum = builder.enumType('RestorationStage', {
+  description: 'What is being done to a running restoration.',
+  values: Object.fromEntries(RESTORATION_STAGES.map((name) => [name, { description: STAGE_DOCS[name] }])) as {
+    [K in (typeof RESTORATION_STAGES)[number]]: { description: string };
+  },
+});
+
+interface Failure {
+  code: ErrorCode;
+  message: string;
+  retryAfter: number | null;
+  provider: string | null;
+}
+
+const ErrorRef = builder.objectRef<Failure>('RestorationError').implement({
+  description: 'Why a restoration, or one try of it, failed.',
+  fields: (t) => ({
+    code: t.expose('code', { type: ErrorCodeEnum, description: 'What a program can act on.' }),
+    message: t.exposeString('message', { description: 'What a person can read.' }),
+    retryable: t.boolean({
+      description: 'Whether the same request may succeed later.',
+      resolve: ({ code }) => ERROR_CODES[code].retryable,
+    }),
+    retryAfter: t.exposeFloat('retryAfter', { nullable: true, description: 'Seconds to wait before that.' }),
+    provider: t.exposeString('provider', { nullable: true, description: 'The provider that failed.' }),
+  }),
+});
+
+const RunRef = builder.objectRef<Run>('Run').implement({
+  description: 'One try at a restoration: a crash, a retry or a fail-over makes more than one.',
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: 'From 1.' }),
+    provider: t.exposeString('provider', { description: 'Which provider worked on it.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began.' }),
+    durationMs: t.int({
+      nullable: true,
+      description: 'How long it took; null while it runs.',
+      resolve: ({ startedAt, finishedAt }) => finishedAt && Math.max(0, finishedAt.getTime() - startedAt.getTime()),
+    }),
+    error: t.field({
+      type: ErrorRef,
+      nullable: true,
+      description: 'Why it failed; null when it did not.',
+      resolve: ({ errorCode: code, errorMessage, provider }) =>
+        code && { code, message: errorMessage ?? '', retryAfter: null, provider },
+    }),
+  }),
+});
+
+const StepReportRef = builder.objectRef<StepReport>('StepReport').implement({
+  description: 'What one step did to the photo, and why.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'The step.' }),
+    ran: t.exposeBoolean('ran', { description: 'False when the photo did not call for it.' }),
+    strength: t.exposeFloat('strength', { description: '0 to 1; 0 where it did not run.' }),
+    reason: t.exposeString('reason', { description: 'Why, in plain words.' }),
+  }),
+});
+
+const loadRuns = perContext<GraphQLContext, Run[]>(async (context, ids) => {
+  const runs = await context.services.restorations.runsOf(context.em, ids);
+  return ids.map((id) => runs.filter((run) => run.restorationId === id));
+});
+
+const loadOfPhoto = perContext<GraphQLContext, Restoration[]>(async (context, photoIds) => {
+  const rows = await context.services.restorations.ofPhotos(context, photoIds);
+  return photoIds.map((id) => rows.filter((row) => row.photoId === id));
+});
+
+export const RestorationRef = builder.objectRef<Restoration>('Restoration');
+builder.node(RestorationRef, {
+  description: 'One attempt at one photo with one model.',
+  id: { description: 'Global id.', resolve: (restoration) => restoration.id },
+  loadOne: (id, context) => context.services.restorations.find(context, id),
+  fields: (t) => ({
+    photo: t.field({
+      type: PhotoRef,
+      description: 'What it was made from.',
+      resolve: async ({ photoId }, _args, context) => {
+        const photo = await loadPhoto(context, photoId);
+        if (photo === null) throw new AppError('NOT_FOUND', 'The photo has been deleted.');
+        return photo;
+      },
+    }),
+    model: t.field({
+      type: ModelRef,
+      nullable: true,
+      description: 'What it is made with; null when that model has been taken out since.',
+      resolve: ({ modelId }, _args, { services }) => services.models.byId(modelId),
+    }),
+    modelId: t.exposeString('modelId', { description: 'The name of that model.' }),
+    options: t.expose('options', { type: OptionsRef, description: 'How it was asked for, defaults filled in.' }),
+    status: t.expose('status', { type: StatusEnum, description: 'Where it stands.' }),
+    stage: t.expose('stage', {
+      type: StageEnum,
+      nullable: true,
+      description: 'What is being done; null when nothing is.',
+    }),
+    percent: t.exposeFloat('percent', { description: '0 to 100, from real work; never goes back within one try.' }),
+    etaSeconds: t.int({
+      nullable: true,
+      description: 'Seconds until the end, once there is a base for it.',
+      resolve: ({ id, status }, _args, { services }) =>
+        status === 'RUNNING' ? (services.progress.get(id)?.etaSeconds ?? null) : null,
+    }),
+    attempts: t.exposeInt('attempts', { description: 'Tries begun so far.' }),
+    runs: t.field({
+      type: [RunRef],
+      description: 'The tries, first one first.',
+      resolve: ({ id }, _args, context) => loadRuns(context, id),
+    }),
+    queuedAt: t.expose('queuedAt', {
+      type: 'DateTime',
+      description: 'When it was submitted, or retried by its owner.',
+    }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the present or last try began.',
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
+    durationMs: t.int({
+      nullable: true,
+      description: 'How long the last try took.',
+      resolve: ({ startedAt, finishedAt }) =>
+        startedAt && finishedAt && Math.max(0, finishedAt.getTime() - startedAt.getTime()),
+    }),
+    report: t.field({
+      type: [StepReportRef],
+      description: 'What each step did and why; empty until it has succeeded.',
+      resolve: ({ report }) => report ?? [],
+    }),
+    width: t.exposeInt('width', { nullable: true, description: 'Pixels of the result.' }),
+    height: t.exposeInt('height', { nullable: true, description: 'Pixels of the result.' }),
+    bytes: t.expose('bytes', { type: 'BigInt', nullable: true, description: 'Size of the result.' }),
+    format: t.exposeString('format', { nullable: true, description: 'jpeg, png or webp.' }),
+    sha256: t.exposeString('sha256', { nullable: true, description: 'SHA-256 of the result, in hex.' }),
+    url: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'A signed link to the result; null until there is one.',
+      args: { expiresIn: t.arg.int(expiresInArg), download: t.arg.boolean({ description: 'Save instead of show.' }) },
+      resolve: ({ id, storageKey }, { expiresIn, download }, context) =>
+        storageKey && linkTo(context, { kind: 'restorations', id, variant: 'file' }, { expiresIn, download }),
+    }),
+    renditions: t.field({
+      type: [RenditionRef],
+      description: 'Smaller copies of the result, smallest first; empty until there is one.',
+      resolve: async ({ id }, _args, context) =>
+        (await loadRenditions(context, id)).map((row) => ({ ...row, kind: 'restorations' as const })),
+    }),
+    rendition: t.field({
+      type: RenditionRef,
+      nullable: true,
+      description: 'One size of the result, made now where it is missing; null until there is a result.',
+      args: { name: t.arg({ type: RenditionNameEnum, required: true, description: 'Which size.' }) },
+      resolve: async ({ id, storageKey, format }, { name }, context) => {
+        if (storageKey === null || format === null) return null;
+        const owner = { ownerId: id, sourceKey: storageKey, format };
+        const row = await context.services.renditions.findOrMake(context, owner, name);
+        return row && { ...row, kind: 'restorations' as const };
+      },
+    }),
+    error: t.field({
+      type: ErrorRef,
+      nullable: true,
+      description: 'Why it failed; null when it did not.',
+      resolve: ({ errorCode: code, errorMessage, errorRetryAfter: retryAfter, errorProvider: provider }) =>
+        code && { code, message: errorMessage ?? '', retryAfter, provider },
+    }),
+  }),
+});
+
+builder.objectFields(PhotoRef, (t) => ({
+  restorations: t.field({
+    type: [RestorationRef],
+    description: 'All attempts at this photo, newest first.',
+    resolve: ({ id }, _args, context) => loadOfPhoto(context, id),
+  }),
+  selected: t.field({
+    type: RestorationRef,
+    nullable: true,
+    description: 'The attempt its owner chose; the newest success until then.',
+    resolve: async ({ id, selectedRestorationId }, _args, context) => {
+      const succeeded = (await loadOfPhoto(context, id)).filter(({ status }) => status === 'SUCCEEDED');
+      return succeeded.find((row) => row.id === selectedRestorationId) ?? succeeded[0] ?? null;
+    },
+  }),
+}));
+
+const HistoryFilterInput = builder.inputType('HistoryFilter', {
+  description: 'Narrows the history.',
+  fields: (t) => ({
+    status: t.field({ type: [StatusEnum], description: 'Only these.' }),
+    modelId: t.string({ description: 'Only those made with this model.' }),
+    scope: t.field({ type: ScopeEnum, defaultValue: 'ACCOUNT', description: 'Account or session.' }),
+    from: t.field({ type: 'DateTime', description: 'Submitted at or after this moment.' }),
+    to: t.field({ type: 'DateTime', description: 'Submitted before this moment.' }),
+    search: t.string({ description: 'Part of the file name of the photo.' }),
+  }),
+});
+
+builder.objectField(ViewerRef, 'history', (t) =>
+  t.connection({
+    type: RestorationRef,
+    description: 'The restorations of this user.',
+    args: {
+      filter: t.arg({ type: HistoryFilterInput, description: 'Narrows the list.' }),
+      orderBy: t.arg({ type: ListOrderEnum, defaultValue: 'NEWEST_FIRST', description: 'Its order.' }),
+    },
+    resolve: async (_viewer, { filter, orderBy, ...args }, context) =>
+      toConnection(
+        await context.services.restorations.history(context, args, filter ?? {}, orderBy !== 'OLDEST_FIRST'),
+      ),
+  }),
+);
+
+builder.queryField('restoration', (t) =>
+  t.field({
+    type: RestorationRef,
+    nullable: true,
+    description: 'One of your restorations; null when it does not exist or is not yours.',
+    args: { id: t.arg.id({ required: true, description: 'Global id.' }) },
+    resolve: (_root, { id }, context) => context.services.restorations.find(context, localId('Restoration', id)),
+  }),
+);
