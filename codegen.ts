@@ -45,7 +45,7 @@ async function nextMigration(): Promise<string[]> {
     entities: ENTITIES,
     dbName: ':memory:',
     extensions: [Migrator],
-    migrations: { migrationsList: MIGRATIONS, snapshot: false },
+    migrations: { migrationsList: MIGRATIONS, snapshot: false, silent: true },
   });
   await orm.migrator.up();
   const sql = await orm.schema.getUpdateSchemaSQL({ wrap: false });

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AppError } from '../src/errors.ts';
+import { openImage } from '../src/imaging/decode.ts';
 import { inspectImage } from '../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS, FORMATS, type ImageFormat } from '../src/imaging/limits.ts';
 import { configureSharp } from '../src/imaging/sharp.ts';
 import { bmp24 } from './fixtures/zoo/bmp.ts';
 import { noise } from './fixtures/zoo/bytes.ts';
-import { jpegWithExif } from './fixtures/zoo/jpeg.ts';
+import { jpegWithExif, withSegments } from './fixtures/zoo/jpeg.ts';
 import { exifBlock } from './fixtures/zoo/exif.ts';
+import { dice, mutate } from './fixtures/zoo/mutate.ts';
 import { apng } from './fixtures/zoo/png.ts';
 import { scene, scenePixels, turnedFor } from './fixtures/zoo/scene.ts';
 import { greyTiff, tiffPages } from './fixtures/zoo/tiff.ts';
@@ -66,7 +68,12 @@ describe('inspectImage', () => {
   it('C26: decides by content, whatever the extension says', async () => {
     for (const { name, format, bytes } of samples) {
       const info = await inspect(bytes, 'wrong.svg');
-      expect(info, name).toMatchObject({ format, mimeType: FORMATS[format].mimeType, width: WIDTH, height: HEIGHT });
+      expect(info, `${name}`).toMatchObject({
+        format,
+        mimeType: FORMATS[format].mimeType,
+        width: WIDTH,
+        height: HEIGHT,
+      });
       expect(info.dominantColor).toMatch(/^#[0-9a-f]{6}$/);
       expect(Buffer.from(info.thumbhash, 'base64').length).toBeGreaterThan(5);
     }
@@ -99,6 +106,23 @@ describe('inspectImage', () => {
       const middle = Math.floor(bytes.length / 2);
       for (let i = middle; i < middle + 200; i++) damagedBytes[i] = (damagedBytes[i] ?? 0) ^ 0x5a;
       expect([name, await outcome(inspect(damagedBytes))]).toEqual([name, 'CORRUPT_IMAGE']);
+    }
+  });
+
+  it('C29: takes the oddities of complete camera files', async () => {
+    const jpeg = samples[0]?.bytes ?? Buffer.alloc(0);
+    const stray = Buffer.alloc(5, 0x41);
+    const beforeEnd = Buffer.concat([jpeg.subarray(0, -2), stray, jpeg.subarray(-2)]);
+    const scan = jpeg.indexOf(Buffer.from([0xff, 0xda]));
+    const oddScan = Buffer.from(jpeg);
+    oddScan[scan + 2 + oddScan.readUInt16BE(scan + 2) - 2] = 0;
+    for (const [name, bytes] of [
+      ['stray bytes before the end', beforeEnd],
+      ['stray bytes in the header', withSegments(jpeg, stray)],
+      ['odd scan parameters', oddScan],
+    ] as const) {
+      expect([name, await outcome(inspect(bytes))]).toEqual([name, 'accepted']);
+      expect([name, await outcome(inspect(bytes.subarray(0, bytes.length * 0.9)))]).toEqual([name, 'CORRUPT_IMAGE']);
     }
   });
 
@@ -141,6 +165,23 @@ describe('inspectImage', () => {
     }
     expect(await inspect(apng(16, 16, 5))).toMatchObject({ frames: 5, dominantColor: '#c8c8c8' });
     expect(await inspect(tiffPages(12))).toMatchObject({ frames: 12, width: 4, height: 4 });
+  });
+
+  it('C27: answers four hundred broken files with a verdict each, and what it takes decodes again', async () => {
+    const roll = dice(27);
+    const wrong: string[] = [];
+    for (let i = 0; i < 400; i++) {
+      const sample = samples[roll(samples.length)];
+      if (sample === undefined) continue;
+      const path = await store(mutate(sample.bytes, roll));
+      const result = await inspectImage(path, DEFAULT_LIMITS).then(
+        async (info) => ((await (await openImage(path, info)).stats()).channels.length > 0 ? 'fine' : 'empty'),
+        (error: unknown) =>
+          error instanceof AppError && error.code !== 'INTERNAL_SERVER_ERROR' ? 'fine' : String(error),
+      );
+      if (result !== 'fine') wrong.push(`${i} ${sample.name}: ${result}`);
+    }
+    expect(wrong).toEqual([]);
   });
 
   it('stops when the signal has fired', async () => {

@@ -63,8 +63,8 @@ describe('hostile files', () => {
     const images = zoo.filter(({ fromHeader }) => !fromHeader);
     const verdicts = await judge('image', images);
     for (const { name, codes } of images) {
-      expect(codes, name).toContain(verdicts.get(name)?.outcome);
-      expect(verdicts.get(name)?.peakGrowthMb, name).toBeLessThan(200);
+      expect(codes, `${name}`).toContain(verdicts.get(name)?.outcome);
+      expect(verdicts.get(name)?.peakGrowthMb, `${name}`).toBeLessThan(200);
     }
   });
 
@@ -113,13 +113,13 @@ describe('loaders that no photo needs', () => {
   });
 });
 
-describe('limits', () => {
-  const accepts = async (bytes: Buffer, limits: Partial<typeof DEFAULT_LIMITS>) => {
-    const path = join(folder, 'limited');
-    await writeFile(path, bytes);
-    return inspectImage(path, { ...DEFAULT_LIMITS, ...limits });
-  };
+const accepts = async (bytes: Buffer, limits: Partial<typeof DEFAULT_LIMITS>) => {
+  const path = join(folder, 'limited');
+  await writeFile(path, bytes);
+  return inspectImage(path, { ...DEFAULT_LIMITS, ...limits });
+};
 
+describe('limits', () => {
   it('hold at the pixel, and not one before', async () => {
     const png = flatPng(200, 100);
     await expect(accepts(png, { maxMegapixels: 0.02, maxSide: 200 })).resolves.toMatchObject({ width: 200 });

@@ -17,7 +17,9 @@ import { createWork, queueContract, type QueueHarness } from './contracts/queue.
 const CHILD = join(import.meta.dirname, 'fixtures/queue-child.ts');
 const log = createLog('silent');
 
-async function openStore(): Promise<QueueHarness & { database: Database; local(o?: Partial<LocalQueueOptions>): Queue }> {
+async function openStore(): Promise<
+  QueueHarness & { database: Database; local(o?: Partial<LocalQueueOptions>): Queue }
+> {
   const folder = await mkdtemp(join(tmpdir(), 'heirloom-queue-'));
   const path = join(folder, 'queue.sqlite');
   const database = await openDatabase({ path, entities: [JobEntity] });
@@ -58,6 +60,23 @@ async function openStore(): Promise<QueueHarness & { database: Database; local(o
 
 queueContract('local queue', openStore);
 
+async function fill(database: Database, rows: { kind: string; group: string }[]): Promise<void> {
+  const createdAt = new Date();
+  await database.fork().insertMany(
+    JobEntity,
+    rows.map(({ kind, group }) => ({
+      id: newId(),
+      createdAt,
+      kind,
+      refId: newId(),
+      groupId: group,
+      notBefore: new Date(0),
+      fence: 0,
+      crashes: 0,
+    })),
+  );
+}
+
 describe('local queue on SQLite', () => {
   const stores: QueueHarness[] = [];
   async function open() {
@@ -68,23 +87,6 @@ describe('local queue on SQLite', () => {
   afterEach(async () => {
     for (const store of stores.splice(0)) await store.close();
   });
-
-  async function fill(database: Database, rows: { kind: string; group: string }[]): Promise<void> {
-    const createdAt = new Date();
-    await database.fork().insertMany(
-      JobEntity,
-      rows.map(({ kind, group }) => ({
-        id: newId(),
-        createdAt,
-        kind,
-        refId: newId(),
-        groupId: group,
-        notBefore: new Date(0),
-        fence: 0,
-        crashes: 0,
-      })),
-    );
-  }
 
   test('finds the next job of a group by the index, without a scan or a sort', async () => {
     const { database } = await open();

@@ -27,6 +27,9 @@ function create(maxBytes = MB): Spool {
 function openFiles(): number {
   return readdirSync('/proc/self/fd').length;
 }
+function part(name: string, value: string): string {
+  return `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+}
 /** A stream in pieces of odd sizes. */
 function pieces(content: Buffer, size: number): Readable {
   return Readable.from(
@@ -39,17 +42,20 @@ function pieces(content: Buffer, size: number): Readable {
 const leftOver = (): Promise<string[]> => readdir(dir).catch(() => []);
 
 describe('spool', () => {
-  test.each([0, 1, 999, 65_536, 262_144, 777_777, 5 * MB])('keeps %i bytes as they came, with their hash', async (size) => {
-    const content = randomBytes(size);
-    const file = await create(0).spool(pieces(content, 65_535));
-    expect(file.bytes).toBe(size);
-    expect(file.sha256).toBe(createHash('sha256').update(content).digest('hex'));
-    expect(content.equals(await readFile(file.path))).toBe(true);
-    expect((await stat(file.path)).mode & 0o777).toBe(0o600);
-    await file.discard();
-    await file.discard();
-    expect(await leftOver()).toEqual([]);
-  });
+  test.each([0, 1, 999, 65_536, 262_144, 777_777, 5 * MB])(
+    'keeps %i bytes as they came, with their hash',
+    async (size) => {
+      const content = randomBytes(size);
+      const file = await create(0).spool(pieces(content, 65_535));
+      expect(file.bytes).toBe(size);
+      expect(file.sha256).toBe(createHash('sha256').update(content).digest('hex'));
+      expect(content.equals(await readFile(file.path))).toBe(true);
+      expect((await stat(file.path)).mode & 0o777).toBe(0o600);
+      await file.discard();
+      await file.discard();
+      expect(await leftOver()).toEqual([]);
+    },
+  );
 
   test('C19: takes a file of exactly the limit, refuses one byte more', async () => {
     const spool = create(MB);
@@ -104,11 +110,11 @@ describe('spool', () => {
         const controller = new AbortController();
         const stream = new PassThrough();
         const spooled = spool.spool(stream, { signal: controller.signal });
-        const expected = expect(spooled).rejects.toThrow('no longer wanted');
+        const failure = spooled.catch((error: unknown) => error);
         stream.write(Buffer.alloc(index * 60_000));
         if (index % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
         controller.abort(new Error('no longer wanted'));
-        await expected;
+        expect(await failure).toEqual(new Error('no longer wanted'));
         expect(stream.destroyed).toBe(true);
       });
       await Promise.all(aborted);
@@ -119,7 +125,9 @@ describe('spool', () => {
 
   test('does not begin when the signal has aborted already', async () => {
     const stream = pieces(randomBytes(10), 10);
-    await expect(create().spool(stream, { signal: AbortSignal.abort(new Error('too late')) })).rejects.toThrow('too late');
+    await expect(create().spool(stream, { signal: AbortSignal.abort(new Error('too late')) })).rejects.toThrow(
+      'too late',
+    );
     expect(stream.destroyed).toBe(true);
     expect(await leftOver()).toEqual([]);
   });
@@ -127,7 +135,7 @@ describe('spool', () => {
   test('an error of the source that comes after the end of the read harms nobody', async () => {
     const stream = pieces(randomBytes(10), 10);
     await create().spool(stream);
-    stream.emit('error', new Error('late'));
+    expect(() => stream.emit('error', new Error('late'))).not.toThrow();
   });
 
   test('C11: a folder that cannot be written to is a fault of ours, not of the upload', async () => {
@@ -158,7 +166,9 @@ describe('spool behind graphql-upload-minimal', () => {
   const server = createServer((req, res) => void answer(req, res));
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const operations = (await processRequest(req, res, limits)) as { variables: { file: { promise: Promise<FileUpload> } } };
+    const operations = (await processRequest(req, res, limits)) as {
+      variables: { file: { promise: Promise<FileUpload> } };
+    };
     const { createReadStream } = await operations.variables.file.promise;
     const spooled = create(0).spool(createReadStream());
     results.push(spooled);
@@ -188,9 +198,9 @@ describe('spool behind graphql-upload-minimal', () => {
       method: 'POST',
       headers: { 'content-type': 'multipart/form-data; boundary=x' },
     });
-    const part = (name: string, value: string): string =>
-      `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-    req.write(part('operations', '{"query":"{a}","variables":{"file":null}}') + part('map', '{"0":["variables.file"]}'));
+    req.write(
+      part('operations', '{"query":"{a}","variables":{"file":null}}') + part('map', '{"0":["variables.file"]}'),
+    );
     req.write('--x\r\ncontent-disposition: form-data; name="0"; filename="a.jpg"\r\n\r\n');
     req.write(Buffer.alloc(Math.min(size, stopAt)));
     if (stopAt < size) setTimeout(() => req.destroy(), 50);
@@ -202,7 +212,8 @@ describe('spool behind graphql-upload-minimal', () => {
   }
 
   test('C19: what the parser cuts off at its own limit is refused, and answered at once (trap 2)', async () => {
-    limits = { maxFileSize: MB };
+    // busboy's limit is the first size it refuses.
+    limits = { maxFileSize: MB + 1 };
     expect(await send(MB)).toBe('1000000');
     const before = performance.now();
     expect(await send(MB + 1)).toBe('PAYLOAD_TOO_LARGE');
@@ -213,7 +224,7 @@ describe('spool behind graphql-upload-minimal', () => {
 
   test('C21: a client that goes away in the middle leaves no file', async () => {
     limits = { maxFileSize: 20 * MB };
-    await expect(send(2 * MB, MB)).rejects.toThrow();
+    await expect(send(2 * MB, MB)).rejects.toThrow('socket hang up');
     const end = performance.now() + 2000;
     while (results.length === 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
     await expect(results[0]).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
@@ -9,11 +11,21 @@ import { openSession, openSocket } from './helpers/raw-socket.ts';
 
 const TICKS = 'subscription ($id: ID!) { ticks(id: $id) { n text } }';
 
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
 let edge: Edge;
 beforeAll(async () => {
   edge = await startEdge({ limits: { socket: { ...HTTP_LIMITS.socket, initMs: 300, operations: 5, perAddress: 20, perSession: 3 } } });
 });
 afterAll(() => edge.stop());
+
+/** Bytes that are really in use: what waits to be collected is not held back for anybody. */
+function held(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
 
 const subscribe = (id: string, query: string, variables: object = {}) => ({ type: 'subscribe', id, payload: { query, variables } });
 const ofId = (id: string, type: string) => (message: any) => message.id === id && message.type === type;
@@ -112,7 +124,7 @@ describe('C37: who may, and how much', () => {
   it('what passes is 1013, never 4500', async () => {
     const raw = await openSocket(edge.url);
     raw.send({ type: 'connection_init', payload: { authorization: 'database-down' } });
-    expect(await raw.closed).toBe(4403 - 3390);
+    expect(await raw.closed).toBe(1013);
   });
 
   it.each([
@@ -162,6 +174,7 @@ describe('C37: who may, and how much', () => {
   });
 
   it('operations per socket, sockets per session and per address are limited', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const session = await openSession(edge.url, 'cid');
     for (let n = 0; n < 6; n++) session.send(subscribe(`${n}`, TICKS, { id: 'a' }));
     expect((await session.next(({ type }) => type === 'error')).payload[0].extensions.code).toBe('RATE_LIMITED');
@@ -228,7 +241,8 @@ describe('C45: a subscriber that stops reading', () => {
     const reader = await openSession(flooded.url);
     reader.send(subscribe('1', TICKS, { id: 'flood' }));
     await until(() => flooded.seen.live === 2);
-    const before = process.memoryUsage().rss;
+    const before = held();
+    let grown = 0;
     const started = performance.now();
     let n = 0;
     // Each event is a text of its own, so that what is kept back would show.
@@ -236,11 +250,12 @@ describe('C45: a subscriber that stops reading', () => {
       for (let burst = 0; burst < 10; burst++) flooded.bus.publish('tick', 'flood', { n: n++, text: `${n} `.repeat(2000) });
       reader.messages.length = 0;
       await new Promise((resolve) => setTimeout(resolve, 5));
+      if (n === 2000) grown = held() - before;
     }
     expect(flooded.seen.live).toBe(1);
     expect(performance.now() - started).toBeLessThan(5000);
-    expect(n).toBeGreaterThan(1100);
-    expect(process.memoryUsage().rss - before).toBeLessThan(60e6);
+    expect(n).toBeGreaterThan(2000);
+    expect(grown).toBeLessThan(20e6);
     reader.messages.length = 0;
     flooded.bus.publish('tick', 'flood', { n: -1, text: 'last' });
     await reader.next(({ payload }) => payload?.data.ticks.n === -1);

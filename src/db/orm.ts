@@ -37,7 +37,7 @@ export async function openDatabase(options: { path: string; entities: EntitySche
     entities: options.entities,
     dbName: options.path,
     extensions: [Migrator],
-    migrations: { migrationsList: MIGRATIONS, snapshot: false, transactional: true },
+    migrations: { migrationsList: MIGRATIONS, snapshot: false, silent: true },
     ignoreUndefinedInQuery: true,
   });
   for (const pragma of PRAGMAS) await orm.em.getConnection().execute(pragma);

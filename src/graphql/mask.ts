@@ -65,8 +65,8 @@ function codeOfWrapper(error: GraphQLError): ErrorCode | null {
     return error.originalError !== undefined || error.nodes === undefined ? 'BAD_USER_INPUT' : code;
   }
   if (isErrorCode(code)) return code;
-  // Without a path nothing was executed: a variable does not fit.
-  return error.nodes !== undefined && error.path === undefined ? 'BAD_USER_INPUT' : null;
+  // A scalar that refuses a variable throws what it likes; graphql-js words it like this.
+  return error.path === undefined && error.message.startsWith('Variable "$') ? 'BAD_USER_INPUT' : null;
 }
 
 /** Creates the one place where errors become what clients see. `log` is used where a request has none of its own. */

@@ -4,7 +4,8 @@ import { decodeBmp, type BmpPixels } from './bmp-pixels.ts';
 import { BMP_HEADER_BYTES, bmpLayout } from './header/bmp.ts';
 import { HEADER_READERS } from './header/index.ts';
 import { openSource } from './header/source.ts';
-import { sizeCheck, type ImageLimits } from './limits.ts';
+import type { ImageLimits } from './limits.ts';
+import { sizeCheck } from './size-check.ts';
 import { damaged } from './refusals.ts';
 
 /** Above this many pixels the loop over them runs beside the main thread. */

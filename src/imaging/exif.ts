@@ -36,10 +36,9 @@ function readerOf(block: Buffer): Reader | null {
     text(offset, length) {
       const bytes = block.subarray(offset, Math.min(offset + length, offset + MAX_TEXT));
       const end = bytes.indexOf(0);
-      // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
       return bytes
         .toString('utf8', 0, end < 0 ? bytes.length : end)
-        .replace(/[\u0000-\u001f\u007f\ufffd]+/g, ' ')
+        .replace(/[\p{Cc}\ufffd]+/gu, ' ')
         .trim();
     },
   };

@@ -1,14 +1,14 @@
 import type { Metadata } from 'sharp';
-import { isAbortError } from '../errors.ts';
+import { AppError, isAbortError } from '../errors.ts';
 import { openImage } from './decode.ts';
 import type { ImageHeader } from './header/header.ts';
 import { HEADER_READERS } from './header/index.ts';
 import { SNIFF_BYTES, sniffFormat } from './header/sniff.ts';
 import { openSource } from './header/source.ts';
-import { FORMATS, sizeCheck, type ImageFormat, type ImageLimits } from './limits.ts';
+import { FORMATS, type ImageFormat, type ImageLimits } from './limits.ts';
+import { sizeCheck } from './size-check.ts';
 import { PLACEHOLDER_SIDE, placeholderOf, type Placeholder } from './placeholder.ts';
 import { damaged, tooLarge, unsupported } from './refusals.ts';
-import { AppError } from '../errors.ts';
 
 /** What is known of an accepted picture. */
 export interface ImageInfo extends Placeholder {
@@ -61,12 +61,19 @@ export async function inspectHeader(
   return header;
 }
 
-/** Said by libjpeg about files that some phones write and every viewer shows whole. */
-const HARMLESS = /^(VipsJpeg: )?Invalid SOS parameters for sequential JPEG$/;
+/**
+ * What libjpeg says about files that some cameras and phones write and every viewer shows whole: odd scan
+ * parameters, and stray bytes between header segments or after the last pixel. Stray bytes between scans
+ * (before DHT or SOS) mean damage.
+ */
+const HARMLESS = [
+  /^(VipsJpeg: )?Invalid SOS parameters for sequential JPEG$/,
+  /^(VipsJpeg: )?Corrupt JPEG data: \d+ extraneous bytes before marker 0x(d9|db|dd|c0|c1|c2|e[0-9a-f]|fe)$/,
+];
 
 function harmless(error: unknown): boolean {
   const lines = error instanceof Error ? error.message.split('\n').filter((line) => line.trim() !== '') : [];
-  return lines.length > 0 && lines.every((line) => HARMLESS.test(line.trim()));
+  return lines.length > 0 && lines.every((line) => HARMLESS.some((pattern) => pattern.test(line.trim())));
 }
 
 /** The refusal for what a decoder said; its words are the cause, for the log. */
@@ -112,9 +119,9 @@ async function decodeOnce(
 /**
  * The second judge: decodes the first frame once, completely, in strips that end in a tiny picture.
  *
- * Any warning refuses, so that a cut or damaged file is never taken as a half-grey photo. One warning is let
- * through, the wrong scan parameters that some phones write, and then errors and cuts still refuse. Bytes
- * after the end of a complete picture are ignored.
+ * Any warning refuses, so that a cut or damaged file is never taken as a half-grey photo. The few warnings of
+ * `HARMLESS` are let through, and then errors and cuts still refuse. Bytes after the end of a complete picture
+ * are ignored.
  *
  * @param header From `inspectHeader`, which must have accepted the file.
  * @throws AppError CORRUPT_IMAGE, IMAGE_TOO_LARGE (more than the header promised, or over 15 s) or

@@ -1,6 +1,3 @@
-import { tooLarge } from './refusals.ts';
-import type { SizeCheck } from './header/header.ts';
-
 /** The formats a photo may come in; what else an upload may be is refused. */
 export const FORMATS = {
   jpeg: { mimeType: 'image/jpeg', label: 'JPEG' },
@@ -56,32 +53,4 @@ export function pixelLimit(limits: ImageLimits): number | false {
   const fromPixels = limits.maxMegapixels > 0 ? limits.maxMegapixels * 1e6 : Infinity;
   const pixels = Math.min(fromPixels, fromBytes > 0 ? fromBytes : Infinity);
   return Number.isFinite(pixels) ? pixels : false;
-}
-
-/**
- * Holds a header's size against the limits.
- *
- * @throws AppError IMAGE_TOO_LARGE naming the limit that is broken.
- */
-export function sizeCheck(limits: ImageLimits): SizeCheck {
-  return ({ width, height, channels, bitsPerSample }) => {
-    const { maxSide, maxMegapixels, maxDecodedBytes } = limits;
-    const size = `${width} × ${height} pixels`;
-    if (maxSide > 0 && Math.max(width, height) > maxSide) {
-      throw tooLarge(
-        `The picture is ${size}; the longest side may have ${maxSide}. Make it smaller and upload it again.`,
-      );
-    }
-    if (maxMegapixels > 0 && width * height > maxMegapixels * 1e6) {
-      throw tooLarge(
-        `The picture is ${size}; at most ${maxMegapixels} megapixels are taken. Make it smaller and retry.`,
-      );
-    }
-    const bytesPerSample = Math.max(1, 2 ** Math.ceil(Math.log2(bitsPerSample / 8)));
-    if (width * height * channels * bytesPerSample > maxDecodedBytes) {
-      throw tooLarge(
-        `The picture is ${size} and needs too much memory. Make it smaller, or save it with 8 bits per colour.`,
-      );
-    }
-  };
 }

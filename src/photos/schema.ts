@@ -89,16 +89,20 @@ const PhotoFilterInput = builder.inputType('PhotoFilter', {
 });
 
 builder.objectField(ViewerRef, 'photos', (t) =>
-  t.connection({
-    type: PhotoRef,
-    description: 'The photos of this user.',
-    args: {
-      filter: t.arg({ type: PhotoFilterInput, description: 'Narrows the list.' }),
-      orderBy: t.arg({ type: ListOrderEnum, defaultValue: 'NEWEST_FIRST', description: 'Its order.' }),
+  t.connection(
+    {
+      type: PhotoRef,
+      description: 'The photos of this user.',
+      args: {
+        filter: t.arg({ type: PhotoFilterInput, description: 'Narrows the list.' }),
+        orderBy: t.arg({ type: ListOrderEnum, defaultValue: 'NEWEST_FIRST', description: 'Its order.' }),
+      },
+      resolve: async (_viewer, { filter, orderBy, ...args }, context) =>
+        toConnection(await context.services.photos.page(context, args, filter ?? {}, orderBy !== 'OLDEST_FIRST')),
     },
-    resolve: async (_viewer, { filter, orderBy, ...args }, context) =>
-      toConnection(await context.services.photos.page(context, args, filter ?? {}, orderBy !== 'OLDEST_FIRST')),
-  }),
+    { name: 'PhotoConnection', description: 'A page of photos.' },
+    { name: 'PhotoEdge', description: 'A photo and its place in the list.' },
+  ),
 );
 
 builder.queryFields((t) => ({

@@ -49,7 +49,7 @@ export function createLane(kind: string, handler: JobHandler): Lane {
     const turn = turns.next(now, mayRun);
     if (turn === null) return null;
     const group: GroupOfKind = { kind, groupId: turn.group };
-    const busy = [...running.values().map((job) => job.refId)];
+    const busy = Array.from(running.values(), (job) => job.refId);
     const row = await rows.claim(group, busy, now, until);
     if (row !== null) {
       turns.served(turn.group);

@@ -85,13 +85,16 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
       const job = startRun({ rows, log, handler: lane.handler, closed: () => state === 'closed' }, row);
       lane.running.set(job.id, job);
       heartbeat.start();
-      void job.settled.then((settlement) => {
-        lane.running.delete(job.id);
-        if (allRunning().length === 0) heartbeat.stop();
-        lane.settled(job, settlement);
-        pump();
-      });
+      void follow(lane, job);
     }
+  }
+
+  async function follow(lane: Lane, job: RunningJob): Promise<void> {
+    const settlement = await job.settled;
+    lane.running.delete(job.id);
+    if (allRunning().length === 0) heartbeat.stop();
+    lane.settled(job, settlement);
+    pump();
   }
 
   /** Takes in what the rows say; whatever `add` or a run have announced comes to the same. */

@@ -243,18 +243,22 @@ const HistoryFilterInput = builder.inputType('HistoryFilter', {
 });
 
 builder.objectField(ViewerRef, 'history', (t) =>
-  t.connection({
-    type: RestorationRef,
-    description: 'The restorations of this user.',
-    args: {
-      filter: t.arg({ type: HistoryFilterInput, description: 'Narrows the list.' }),
-      orderBy: t.arg({ type: ListOrderEnum, defaultValue: 'NEWEST_FIRST', description: 'Its order.' }),
+  t.connection(
+    {
+      type: RestorationRef,
+      description: 'The restorations of this user.',
+      args: {
+        filter: t.arg({ type: HistoryFilterInput, description: 'Narrows the list.' }),
+        orderBy: t.arg({ type: ListOrderEnum, defaultValue: 'NEWEST_FIRST', description: 'Its order.' }),
+      },
+      resolve: async (_viewer, { filter, orderBy, ...args }, context) =>
+        toConnection(
+          await context.services.restorations.history(context, args, filter ?? {}, orderBy !== 'OLDEST_FIRST'),
+        ),
     },
-    resolve: async (_viewer, { filter, orderBy, ...args }, context) =>
-      toConnection(
-        await context.services.restorations.history(context, args, filter ?? {}, orderBy !== 'OLDEST_FIRST'),
-      ),
-  }),
+    { name: 'RestorationConnection', description: 'A page of restorations.' },
+    { name: 'RestorationEdge', description: 'A restoration and its place in the list.' },
+  ),
 );
 
 builder.queryField('restoration', (t) =>

@@ -73,9 +73,16 @@ export function createWork(
   };
 }
 
+function soon(check: () => void | Promise<void>): Promise<void> {
+  return vi.waitFor(check, { timeout: 3000, interval: 5 });
+}
+function rest(ms = 80): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 /** What every queue must do; `open` makes an empty store. */
 export function queueContract(name: string, open: () => Promise<QueueHarness>): void {
-  describe(name, () => {
+  describe(`queue contract: ${name}`, () => {
     let store: QueueHarness;
     let queue: Queue;
 
@@ -93,8 +100,6 @@ export function queueContract(name: string, open: () => Promise<QueueHarness>): 
       to.wake();
       return refs;
     }
-    const soon = (check: () => void, timeout = 2000): Promise<void> => vi.waitFor(check, { timeout, interval: 5 });
-    const rest = (ms = 80): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
     test('runs the jobs of a group in the order in which they came', async () => {
       const work = createWork();

@@ -34,7 +34,7 @@ const BAD_KEYS = [
 
 /** What every storage must do, behind `createStorage`. */
 export function storageContract(name: string, open: () => Promise<StorageHarness>): void {
-  describe(name, () => {
+  describe(`storage contract: ${name}`, () => {
     let store: StorageHarness;
     let storage: Storage;
     beforeEach(async () => {

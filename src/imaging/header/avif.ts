@@ -7,6 +7,8 @@ import type { ByteSource } from './source.ts';
 const MAX_TOP_BOXES = 256;
 const MAX_META = 4e6;
 const MAX_ITEMS = 1024;
+/** Planes, a copy of them and the RGB: a decoder holds all of it at once and cannot work in strips. */
+const DECODER_CHANNELS = 8;
 const ITEM_BYTES = 16 * 1024;
 
 interface Item {
@@ -101,7 +103,7 @@ export const readAvifHeader: HeaderReader = async (source, checkSize) => {
   let width = 0;
   let height = 0;
   const hold = (size: { width: number; height: number }) => {
-    checkSize({ ...size, channels: 4, bitsPerSample });
+    checkSize({ ...size, channels: DECODER_CHANNELS, bitsPerSample });
     width = Math.max(width, size.width);
     height = Math.max(height, size.height);
   };

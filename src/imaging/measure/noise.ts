@@ -7,7 +7,7 @@ import { ramp } from './tone.ts';
  * ratios were taken from photographs with known grain and from pictures of gravel, grass and fur.
  */
 const BUSIER = { noise: 1.4, texture: 2.1 };
-const LOW_TO_MIDDLE = { noise: 1.35, texture: 1.65 };
+const LOW_TO_MIDDLE = { noise: 1.2, texture: 1.45 };
 /** What the lowest frequencies have beyond this, against the middle ones, is the picture's. */
 const FLAT = 1.1;
 

@@ -57,7 +57,8 @@ export function createPixelPool({ size = availableParallelism() }: { size?: numb
   let closed = false;
 
   function start(): Slot {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url));
+    // No flags of the parent: a worker refuses some of them (`--input-type`), and needs none.
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: [] });
     const slot: Slot = { worker, job: undefined };
     slots.add(slot);
     worker.on('message', (reply: PixelReply) => finish(slot, reply));

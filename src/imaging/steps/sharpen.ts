@@ -3,13 +3,13 @@ import type { Step } from '../pipeline.ts';
 import { createRaster } from '../raster.ts';
 
 /** Blur σ of the sharpest edges, pixels: from where a photo counts as soft. */
-const FROM = 0.55;
-const TO = 0.9;
+const FROM = 0.45;
+const TO = 0.8;
 /** Noise σ up to which sharpening does not bring out grain. */
 const QUIET = 3;
 const LEAST = 0.1;
 /** Share of the mask that is added to a photo that is fully soft. */
-const AMOUNT = 1;
+const AMOUNT = 2;
 
 /** A gentle unsharp mask for photos that are soft and clean, without halos. */
 export const sharpen: Step = {
@@ -31,7 +31,7 @@ export const sharpen: Step = {
     const sigma = Math.min(1.8, Math.max(0.8, measurements.sharpness.blurSigma ?? 1));
     await pixels.run(
       'sharpen',
-      { source, target, sigma, amount: AMOUNT * strength, margin: 2 },
+      { source, target, sigma, amount: AMOUNT * strength, margin: 4 },
       { width, height, signal, onProgress },
     );
     return target;

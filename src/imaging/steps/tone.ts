@@ -9,6 +9,8 @@ const WHITE = 0.96;
 const MOST_CAST = 1.6;
 /** Faded without a cast may also be a photo that is low in contrast by nature, so that only part of it is done. */
 const WITHOUT_CAST = 0.4;
+/** The same for photos in one hue, where a stretch shifts no colour. */
+const ONE_HUE = 0.7;
 const LEAST = 0.25;
 
 /** Brings a faded photo back to full contrast and takes out the cast that the dyes left. */
@@ -37,7 +39,7 @@ export const tone: Step = {
 };
 
 function evidence({ tone: { fade, cast }, monochrome }: Measurements): number {
-  return monochrome ? fade : fade * WITHOUT_CAST + cast * (1 - WITHOUT_CAST);
+  return monochrome ? fade * ONE_HUE : fade * WITHOUT_CAST + cast * (1 - WITHOUT_CAST);
 }
 
 /** One table per channel; the same for all where the photo is in one hue. */
