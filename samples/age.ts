@@ -6,7 +6,7 @@
  * Fade and warm cast → slight blur → scratches and dust → film grain → JPEG 70.
  */
 import { argv } from 'node:process';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 
 /** Mulberry32: small, seeded, good enough for grain. */
 function randomSource(seed: number): () => number {
@@ -27,7 +27,7 @@ function normal(random: () => number): number {
 const between = (random: () => number, from: number, to: number): number => from + (to - from) * random();
 
 /** Blacks at 0.16, whites at 0.82, a fifth less colour, and a warm cast. */
-async function fade(file: string): Promise<sharp.Sharp> {
+async function fade(file: string): Promise<Sharp> {
   const range = 0.82 - 0.16;
   const cast = [1, 0.95, 0.78];
   return sharp(file)

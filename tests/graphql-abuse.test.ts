@@ -17,9 +17,14 @@ afterAll(() => Promise.all([edge.stop(), production.stop()]));
 
 const GRAPHQL = { accept: 'application/graphql-response+json' };
 const json = (body: string, headers = {}) =>
-  send(`${edge.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...GRAPHQL, ...headers }, body });
+  send(`${edge.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...GRAPHQL, ...headers },
+    body,
+  });
 const codeOf = (answer: { json: any }) => answer.json.errors?.[0]?.extensions?.code;
-const times = (n: number, text: (index: number) => string) => Array.from({ length: n }, (_, index) => text(index)).join(' ');
+const times = (n: number, text: (index: number) => string) =>
+  Array.from({ length: n }, (_, index) => text(index)).join(' ');
 const nested = (levels: number) => `{ node { ${'child { '.repeat(levels - 2)} id ${'}'.repeat(levels - 2)} } }`;
 
 /** Each fragment spreads the next one twice: 2^30 fields. */
@@ -39,9 +44,16 @@ describe('C38: abuse is refused at once', () => {
     ['a fragment bomb', bomb],
     ['a flat fragment bomb', flatBomb],
     ['first: 1e9', '{ node { children(first: 1000000000) { edges { node { id } } } } }'],
-    ['first by variable', 'query ($n: Int) { node { children(first: $n) { edges { node { children(first: $n) { edges { node { id } } } } } } } }', { n: 1000 }],
+    [
+      'first by variable',
+      'query ($n: Int) { node { children(first: $n) { edges { node { children(first: $n) { edges { node { id } } } } } } } }',
+      { n: 1000 },
+    ],
     ['more than 15,000 characters', `{ hello } # ${'x'.repeat(15_000)}`],
-    ['circular introspection', `{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }`],
+    [
+      'circular introspection',
+      `{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }`,
+    ],
   ])('%s', async (_, query, variables) => {
     await graphql(edge.url, '{ hello }');
     const started = performance.now();
@@ -53,7 +65,9 @@ describe('C38: abuse is refused at once', () => {
 
   it('first: 2^53 and -1 are refused', async () => {
     for (const first of ['9007199254740992', '-1.5']) {
-      const answer = await graphql(edge.url, `{ node { children(first: ${first}) { edges { node { id } } } } }`, { headers: GRAPHQL });
+      const answer = await graphql(edge.url, `{ node { children(first: ${first}) { edges { node { id } } } } }`, {
+        headers: GRAPHQL,
+      });
       expect([answer.status, codeOf(answer)]).toEqual([400, 'GRAPHQL_VALIDATION_FAILED']);
     }
   });
@@ -98,9 +112,20 @@ describe('C38: abuse is refused at once', () => {
 describe('what honest clients send passes', () => {
   it.each([
     ['depth 12', nested(OPERATION_LIMITS.depth)],
-    ['a page of pages', '{ node { children(first: 100) { edges { node { id children(first: 20) { edges { node { id child { id } } } } } } } } }'],
+    [
+      'a page of pages',
+      '{ node { children(first: 100) { edges { node { id children(first: 20) { edges { node { id child { id } } } } } } } } }',
+    ],
     ['30 aliases', `{ ${times(30, (n) => `a${n}: hello`)} }`],
-    ['the introspection of GraphiQL', getIntrospectionQuery({ inputValueDeprecation: true, schemaDescription: true, specifiedByUrl: true, oneOf: true })],
+    [
+      'the introspection of GraphiQL',
+      getIntrospectionQuery({
+        inputValueDeprecation: true,
+        schemaDescription: true,
+        specifiedByUrl: true,
+        oneOf: true,
+      }),
+    ],
   ])('%s', async (_, query) => {
     const answer = await graphql(edge.url, query);
     expect(answer.json.errors).toBeUndefined();
@@ -125,7 +150,10 @@ describe('C39: production', () => {
     const typo = await graphql(production.url, '{ helo }');
     expect(typo.text).toContain('Cannot query field');
     expect(typo.text).not.toMatch(/did you mean|"hello"/i);
-    expect((await graphql(production.url, '{ __typename hello }')).json.data).toEqual({ __typename: 'Query', hello: 'hello' });
+    expect((await graphql(production.url, '{ __typename hello }')).json.data).toEqual({
+      __typename: 'Query',
+      hello: 'hello',
+    });
   });
 
   it('masks what went wrong inside, and logs it with its cause and request id', async () => {
@@ -140,26 +168,32 @@ describe('C39: production', () => {
   });
 
   it('a mutation by GET is 405', async () => {
-    const answer = await send(`${production.url}/graphql?query=${encodeURIComponent('mutation { touch }')}`, { headers: GRAPHQL });
+    const answer = await send(`${production.url}/graphql?query=${encodeURIComponent('mutation { touch }')}`, {
+      headers: GRAPHQL,
+    });
     expect([answer.status, answer.headers.allow, codeOf(answer)]).toEqual([405, 'POST', 'BAD_USER_INPUT']);
     expect(production.seen.touched).toBe(0);
   });
 });
 
 describe('C40: bodies that a foreign page can send', () => {
-  it.each(['text/plain', 'application/x-www-form-urlencoded', undefined, 'application/graphql', 'text/plain;application/json', ''])(
-    '%s is refused before it is read',
-    async (type) => {
-      const body = type?.includes('urlencoded') ? 'query=mutation%7Btouch%7D' : '{"query":"mutation { touch }"}';
-      const answer = await send(`${edge.url}/graphql`, {
-        method: 'POST',
-        headers: { ...(type !== undefined && { 'content-type': type }), 'content-length': body.length },
-        body,
-      });
-      expect([answer.status, codeOf(answer)]).toEqual([415, 'BAD_USER_INPUT']);
-      expect(edge.seen.touched).toBe(0);
-    },
-  );
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    undefined,
+    'application/graphql',
+    'text/plain;application/json',
+    '',
+  ])('%s is refused before it is read', async (type) => {
+    const body = type?.includes('urlencoded') ? 'query=mutation%7Btouch%7D' : '{"query":"mutation { touch }"}';
+    const answer = await send(`${edge.url}/graphql`, {
+      method: 'POST',
+      headers: { ...(type !== undefined && { 'content-type': type }), 'content-length': body.length },
+      body,
+    });
+    expect([answer.status, codeOf(answer)]).toEqual([415, 'BAD_USER_INPUT']);
+    expect(edge.seen.touched).toBe(0);
+  });
 });
 
 describe('codes and statuses', () => {

@@ -128,7 +128,7 @@ describe('metadata of a result', () => {
       expect(exif.IFD3.size).toBe(0);
       expect([metadata.xmp, metadata.orientation ?? 1]).toEqual([undefined, 1]);
       // WebP has no field of its own for it; there it is in the EXIF block.
-      expect([metadata.density ?? 300, exif.IFD0.get(0x011a)]).toEqual([300, '300/1']);
+      expect([metadata.density ?? 300, exif.IFD0.get(0x011a)]).toEqual([300, '300000/1000']);
       for (const secret of SECRETS) expect(file.includes(secret), `${outputFormat} ${secret}`).toBe(false);
     }
   });

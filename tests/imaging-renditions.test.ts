@@ -41,10 +41,12 @@ async function renditionsOf(bytes: Buffer, names: readonly RenditionName[] = ALL
 
 const rgb = (image: Sharp): Promise<Uint8Array> => image.ensureAlpha().toColourspace('srgb').raw().toBuffer();
 
-const timed = async (work: () => Promise<unknown>) => {
-  const start = performance.now();
+/** Processor time rather than time on the clock: other test files run beside this one. */
+const costOf = async (work: () => Promise<unknown>) => {
+  const start = process.cpuUsage();
   await work();
-  return performance.now() - start;
+  const { user, system } = process.cpuUsage(start);
+  return user + system;
 };
 
 describe('makeRenditions', () => {
@@ -74,11 +76,11 @@ describe('makeRenditions', () => {
         await image.webp({ quality: 85, effort: 2 }).toFile(join(out, 'bare.webp'));
       }
     };
-    const times: [number, number][] = [];
+    const costs: [number, number][] = [];
     for (let i = 0; i < 4; i++)
-      times.push([await timed(() => makeRenditions(path, 'jpeg', small, out)), await timed(bare)]);
-    const fastest = (column: 0 | 1) => Math.min(...times.map((pair) => pair[column]));
-    expect(fastest(0) / fastest(1)).toBeLessThan(1.1);
+      costs.push([await costOf(() => makeRenditions(path, 'jpeg', small, out)), await costOf(bare)]);
+    const least = (column: 0 | 1) => Math.min(...costs.map((pair) => pair[column]));
+    expect(least(0) / least(1)).toBeLessThan(1.1);
   });
 
   it('never enlarges, and survives a line one pixel high', async () => {

@@ -12,6 +12,12 @@ const measured = (raster: Raster): Promise<Measurements> =>
 
 const coffee = await readPhoto(photoPath('coffee.png'));
 
+/** How much the noise falls from low to high frequencies. */
+const falls = (spectrum: readonly number[]): number => (spectrum[18] ?? 0) / (spectrum[63] ?? 1);
+
+const grey = (raster: Raster, pixel: number): number =>
+  (0.299 * (raster.data[pixel * 3] ?? 0) + 0.587 * (raster.data[pixel * 3 + 1] ?? 0)) / 255;
+
 describe('noise', () => {
   it.each([6, 12, 20])('finds grain of σ %d within a quarter', async (sigma) => {
     const { noise } = await measured(grain(coffee, sigma));
@@ -24,7 +30,6 @@ describe('noise', () => {
     const white = (await measured(grain(coffee, 14))).noise;
     const coarse = (await measured(grain(coffee, 14, 2))).noise;
     expect(coarse.luma / 14).toBeGreaterThan(0.7);
-    const falls = (spectrum: readonly number[]): number => (spectrum[18] ?? 0) / (spectrum[63] ?? 1);
     expect(falls(white.spectrum.luma)).toBeLessThan(1.3);
     expect(falls(coarse.spectrum.luma)).toBeGreaterThan(3);
   });
@@ -65,8 +70,6 @@ describe('tone', () => {
   });
 
   it('knows grey, sepia and colour', async () => {
-    const grey = (raster: Raster, pixel: number): number =>
-      (0.299 * (raster.data[pixel * 3] ?? 0) + 0.587 * (raster.data[pixel * 3 + 1] ?? 0)) / 255;
     const sepia = mapSamples(coffee, (_level, channel, pixel) => grey(coffee, pixel) * ([1, 0.85, 0.6][channel] ?? 1));
     expect((await measured(sepia)).monochrome).toBe(true);
     expect((await measured(await readPhoto(photoPath('camera.png')))).monochrome).toBe(true);

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -7,11 +8,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { processRequest, type FileUpload } from 'graphql-upload-minimal';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLog } from '../src/log.ts';
 import { createSpool, type Spool, type SpooledFile } from '../src/storage/spool.ts';
 
+const FIXTURES = join(import.meta.dirname, 'fixtures');
 const MB = 1_000_000;
 const log = createLog('silent');
 let dir: string;
@@ -144,6 +147,19 @@ describe('spool', () => {
     await rm(dir);
   });
 
+  test.each([
+    ['1000', 'STORAGE_FULL'],
+    ['unlimited', '5000000'],
+  ])('C11: a disk that takes files up to %s blocks answers %s and keeps no part', async (blocks, answer) => {
+    const child = spawn(
+      'sh',
+      ['-c', `ulimit -f ${blocks}; exec "$0" "$@"`, process.execPath, join(FIXTURES, 'spool-child.ts'), dir],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    expect(await text(child.stdout)).toBe(answer);
+    expect(await leftOver()).toHaveLength(answer === 'STORAGE_FULL' ? 0 : 1);
+  });
+
   test('C2: sweeps what is older than asked, all with 0, and leaves what is not its own', async () => {
     const spool = create();
     const old = await spool.spool(pieces(randomBytes(10), 10));
@@ -207,7 +223,7 @@ describe('spool behind graphql-upload-minimal', () => {
     else req.end('\r\n--x--\r\n');
     return new Promise((resolve, reject) => {
       req.on('error', reject);
-      req.on('response', (res) => resolve(Array.fromAsync(res.setEncoding('utf8')).then((text) => text.join(''))));
+      req.on('response', (res) => resolve(Array.fromAsync(res.setEncoding('utf8')).then((parts) => parts.join(''))));
     });
   }
 

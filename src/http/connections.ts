@@ -13,11 +13,24 @@ type BodyLimits = Pick<HttpLimits, 'minBytesPerSecond' | 'minRateWindowMs' | 'dr
 
 /** Keeps the connections of a server in order. */
 export function createConnections(server: Server, limits: BodyLimits): Connections {
-  const sockets = new Set<Socket>();
+  /** Each with what is under way on it: requests, or one upgrade. */
+  const sockets = new Map<Socket, number>();
+  const add = (socket: Socket, count: number) => {
+    const before = sockets.get(socket);
+    if (before !== undefined) sockets.set(socket, before + count);
+  };
   server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
+    sockets.set(socket, 0);
     socket.once('close', () => sockets.delete(socket));
   });
+  server.on('upgrade', ({ socket }) => add(socket, 1));
+
+  /** Node's own `closeIdleConnections` leaves those that have never sent a request. */
+  function destroySockets(which: (busy: number) => boolean): void {
+    for (const [socket, busy] of sockets) if (which(busy)) socket.destroy();
+  }
+
+  const destroyIdle = () => destroySockets((busy) => busy === 0);
 
   /** A slow line is welcome; one byte now and then only holds a place. */
   function watchRate(req: IncomingMessage): void {
@@ -56,6 +69,9 @@ export function createConnections(server: Server, limits: BodyLimits): Connectio
 
   return {
     watch(req, res) {
+      const { socket } = req;
+      add(socket, 1);
+      res.once('close', () => add(socket, -1));
       const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
       if (!hasBody) return;
       watchRate(req);
@@ -65,11 +81,9 @@ export function createConnections(server: Server, limits: BodyLimits): Connectio
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      const idle = setInterval(() => server.closeIdleConnections(), 20);
-      const force = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, graceMs);
-      server.closeIdleConnections();
+      const idle = setInterval(destroyIdle, 20);
+      const force = setTimeout(() => destroySockets(() => true), graceMs);
+      destroyIdle();
       await closed;
       clearInterval(idle);
       clearTimeout(force);

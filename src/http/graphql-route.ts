@@ -56,8 +56,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Handler {
     const signal = AbortSignal.any([request.signal, over.signal]);
     const facts = { ...request, actor: authenticated.actor, signal };
     const response = await graphql.yoga.handleNodeRequestAndResponse(req, res, { facts, req, res });
+    const end = () => over.abort(new DOMException('The stream is over.', 'AbortError'));
     await send(req, res, response, async (body) => {
-      const end = () => over.abort(new DOMException('The stream is over.', 'AbortError'));
       const stop = sessions.whenOver(authenticated, end);
       stopping.addEventListener('abort', end, { once: true });
       if (stopping.aborted) end();

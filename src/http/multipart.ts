@@ -106,6 +106,11 @@ export function createMultipart(options: MultipartOptions): Multipart {
     let places: FilePlaces | undefined;
     let ended = false;
 
+    async function settle(): Promise<void> {
+      await Promise.allSettled(spooling);
+      release();
+    }
+
     /** Ends the parsing; what has not arrived by now never will. */
     function finish(error: AppError): void {
       if (ended) return;
@@ -118,7 +123,7 @@ export function createMultipart(options: MultipartOptions): Multipart {
       // A parser that is destroyed reports a part it was in the midst of.
       parser.on('error', () => {}).destroy();
       req.resume();
-      void Promise.allSettled(spooling).then(release);
+      void settle();
     }
     const onAbort = () => finish(refused('The upload was cut off.'));
     const onClose = () => {

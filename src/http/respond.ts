@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import { withoutHttp, type ClientExtensions } from '../graphql/mask.ts';
 
 const COMPRESSIBLE = /^(?:text\/(?!event-stream)|application\/(?:json|javascript|graphql-response\+json))/;

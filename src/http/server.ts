@@ -171,6 +171,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     res.setHeader('X-Request-Id', requestId);
     res.setHeader('X-Content-Type-Options', 'nosniff');
     res.setHeader('Referrer-Policy', 'no-referrer');
+    if (stopping.signal.aborted) res.setHeader('Connection', 'close');
     res.once('close', () => {
       if (!res.writableFinished) gone.abort(new DOMException('The client has gone.', 'AbortError'));
       const ms = Math.round(performance.now() - started);

@@ -29,7 +29,7 @@ export interface SessionWatch {
 export function createSessionWatch(onSessionEnded: OnSessionEnded): SessionWatch {
   const waiting = new Map<string, Set<() => void>>();
   const unsubscribe = onSessionEnded((sessionId) => {
-    for (const end of [...(waiting.get(sessionId) ?? [])]) end();
+    for (const end of waiting.get(sessionId) ?? []) end();
   });
 
   return {

@@ -33,18 +33,18 @@ type Hooks = Pick<
 /** A complete message is short; nothing longer is parsed twice. */
 const LONGEST_COMPLETE = 512;
 
+function factsOf(connection: Connection, id: string): RequestFacts {
+  const { address, baseUrl, log } = connection;
+  const controller = new AbortController();
+  connection.operations.get(id)?.abort();
+  connection.operations.set(id, controller);
+  const actor = connection.actor ?? { kind: 'anonymous', address };
+  return { actor, requestId: connection.id, signal: controller.signal, log, baseUrl, address };
+}
+
 /** Runs the operations of sockets through Yoga's plugins, so that what holds over HTTP holds here. */
 export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
   const prepared = new WeakMap<object, { enveloped: ReturnType<typeof yoga.getEnveloped>; facts: RequestFacts }>();
-
-  function factsOf(connection: Connection, id: string): RequestFacts {
-    const { address, baseUrl, log } = connection;
-    const controller = new AbortController();
-    connection.operations.get(id)?.abort();
-    connection.operations.set(id, controller);
-    const actor = connection.actor ?? { kind: 'anonymous', address };
-    return { actor, requestId: connection.id, signal: controller.signal, log, baseUrl, address };
-  }
 
   /** graphql-ws closes a socket with 4500, for good, when one of these throws; an answer with errors is enough. */
   async function run(args: ExecutionArgs, kind: 'execute' | 'subscribe') {
@@ -78,7 +78,9 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
         await iterator.return?.();
         return { done: true, value: undefined };
       },
-      throw: (error) => Promise.reject(error),
+      async throw(error) {
+        throw error;
+      },
       [Symbol.asyncIterator]() {
         return this;
       },

@@ -51,6 +51,11 @@ function refuse(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
+function close(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason);
+  setTimeout(() => socket.terminate(), CLOSE_WAIT_MS).unref();
+}
+
 /** GraphQL over WebSocket (graphql-transport-ws) through the same plugins, context and limits as over HTTP. */
 export function createWebSockets(options: WebSocketOptions): WebSockets {
   const { limits, log, authenticate, origins, reader, sessions } = options;
@@ -59,11 +64,6 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
   const takeSession = createCounter(limits.perSession);
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.messageBytes, handleProtocols });
   let closing = false;
-
-  function close(socket: WebSocket, code: number, reason: string): void {
-    socket.close(code, reason);
-    setTimeout(() => socket.terminate(), CLOSE_WAIT_MS).unref();
-  }
 
   /** Decides on connection_init; a false answer closes with 4403, which clients retry with a fresh token. */
   async function admit(

@@ -67,7 +67,7 @@ const ENCODERS: Readonly<Record<ResultFormat, Encoder>> = {
       image.flatten({ background: '#ffffff' }).jpeg({ quality, chromaSubsampling: '4:4:4' }),
   },
   png: { maxSide: 2 ** 31 - 1, deep: true, encode: (image) => image.png({ compressionLevel: 6 }) },
-  webp: { maxSide: 16_383, deep: false, encode: (image, quality = 90) => image.webp({ quality, effort: 4 }) },
+  webp: { maxSide: 16_383, deep: false, encode: (image, quality = 90) => image.webp({ quality, effort: 2 }) },
 };
 
 const isFormat = (format: string): format is ImageFormat => Object.hasOwn(FORMATS, format);

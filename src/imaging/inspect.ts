@@ -87,7 +87,11 @@ function refusal(error: unknown, format: ImageFormat): unknown {
   if (/timeout/i.test(message)) {
     return tooLarge(`This ${label} picture takes too long to decode. Save it again in a simpler way and retry.`, error);
   }
-  if (/not (configured|implemented|supported)|unsupported (?!image format)|Unsupported (feature|codec)/.test(message)) {
+  if (
+    /not (configured|implemented|supported)|samples out of range|unsupported (?!image format)|Unsupported (feature|codec)/.test(
+      message,
+    )
+  ) {
     return unsupported(
       `This kind of ${label} file cannot be read here. Save it as PNG or JPEG and upload that.`,
       error,

@@ -54,7 +54,7 @@ export async function metadataFrom(path: string, policy: MetadataPolicy): Promis
   if (found === null) return {};
   const { density, xmpAsString } = found;
   const exif = chosen(readExif(found.exif), policy === 'KEEP' ? ALL_TAGS : PUBLIC_TAGS);
-  const keepsXmp = policy === 'KEEP' && xmpAsString !== undefined && xmpAsString.length <= MAX_XMP;
+  const keepsXmp = policy === 'KEEP' && xmpAsString && xmpAsString.length <= MAX_XMP;
   return {
     ...(exif === null ? {} : { exif }),
     ...(keepsXmp ? { xmp: upright(xmpAsString) } : {}),

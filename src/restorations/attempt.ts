@@ -42,25 +42,33 @@ export function createAttempt(deps: {
     let latest = running;
     let lost: unknown;
     let writing = Promise.resolve();
-    const board = deps.progress.track(running.id, ({ percent, etaSeconds }) =>
-      journal.publishLive(latest, percent, etaSeconds),
-    );
+    let toWrite = 0;
+    const board = deps.progress.track(running.id, ({ percent, etaSeconds }) => {
+      // A stage that is being written was reported earlier: what comes after it must not overtake it.
+      if (toWrite === 0) journal.publishLive(latest, percent, etaSeconds);
+    });
+
+    async function writeStage(stage: RestorationStage, percent: number, message: string | null): Promise<void> {
+      const patch = { stage, percent };
+      const change = await deps
+        .fork()
+        .transactional((em) => journal.stage(em, running.id, running.fence, patch, message));
+      latest = { ...change.restoration, stage: latest.stage };
+      journal.publish(change, board.current.etaSeconds);
+    }
 
     /** Stages are written one after the other, in the order in which they were reported. */
     function enter(stage: RestorationStage, message: string | null): void {
-      const percent = board.current.percent;
+      const { percent } = board.current;
       latest = { ...latest, stage };
+      toWrite += 1;
       writing = writing
-        .then(async () => {
-          const patch = { stage, percent };
-          const change = await deps
-            .fork()
-            .transactional((em) => journal.stage(em, running.id, running.fence, patch, message));
-          latest = { ...change.restoration, stage: latest.stage };
-          journal.publish(change, board.current.etaSeconds);
-        })
+        .then(() => writeStage(stage, percent, message))
         .catch((error: unknown) => {
           lost ??= error;
+        })
+        .finally(() => {
+          toWrite -= 1;
         });
     }
 

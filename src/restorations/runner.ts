@@ -118,7 +118,11 @@ export function createRunner(deps: RunnerDeps): JobHandler {
 
   /** What an aborted try leaves behind depends on who aborted it. */
   async function stopped(running: Restoration, reason: StopReason): Promise<Outcome> {
-    if (reason !== 'shutdown') return DONE;
+    if (reason !== 'shutdown') {
+      const run = { restorationId: running.id, number: running.attempts, finishedAt: null };
+      await fork().nativeUpdate(RunEntity, run, { finishedAt: time() });
+      return DONE;
+    }
     // A stop that we chose costs the restoration no try.
     const error = new AppError('SHUTTING_DOWN', 'The service stopped while this ran; it goes on after the start.');
     await end(running, 'release', { stage: null, percent: 0, triesLeft: running.triesLeft + 1 }, error);

@@ -35,6 +35,12 @@ export interface Links {
   verify(url: string): VerifiedLink | null;
 }
 
+function signature(key: string, path: string, expires: number, download: boolean): Buffer {
+  return createHmac('sha256', key)
+    .update(`${path}\n${expires}\n${download ? 1 : 0}`)
+    .digest();
+}
+
 /**
  * HMAC-SHA256 links for `<img src>`, which can send no token.
  *
@@ -44,10 +50,6 @@ export interface Links {
 export function createLinks({ keys, now = Date.now }: { keys: readonly string[]; now?: () => number }): Links {
   const [signingKey] = keys;
   if (signingKey === undefined) throw new Error('Links need at least one key.');
-  const signature = (key: string, path: string, expires: number, download: boolean): Buffer =>
-    createHmac('sha256', key)
-      .update(`${path}\n${expires}\n${download ? 1 : 0}`)
-      .digest();
 
   return {
     sign(path, { expiresIn, download } = {}) {

@@ -19,6 +19,9 @@ const fingerprint = async (path: string): Promise<string> => {
     .digest('hex')}`;
 };
 
+const handles = (): string[] =>
+  process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort' || kind === 'TCPSocketWrap');
+
 /** What every provider has to hold. Run it on each. */
 export function describeProvider(name: string, fixture: ProviderFixture): void {
   describe(`provider contract: ${name}`, () => {
@@ -73,8 +76,9 @@ export function describeProvider(name: string, fixture: ProviderFixture): void {
       const request = await fixture.quick();
       const before = await fingerprint(request.input.path);
       const { result } = await restore(request);
-      if (result.picture.kind === 'file') expect((await stat(result.picture.path)).size).toBeGreaterThan(0);
-      else expect(result.picture.raster.data.length).toBeGreaterThan(0);
+      const { picture } = result;
+      const size = picture.kind === 'file' ? (await stat(picture.path)).size : picture.raster.data.length;
+      expect(size).toBeGreaterThan(0);
       expect(await fingerprint(request.input.path)).toBe(before);
     });
 
@@ -119,8 +123,6 @@ export function describeProvider(name: string, fixture: ProviderFixture): void {
 
     it('leaves no handle open after close', async () => {
       const own = await fixture.create();
-      const handles = (): string[] =>
-        process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort' || kind === 'TCPSocketWrap');
       const before = handles().length;
       const request = await fixture.quick();
       await own.restore(request, { signal: new AbortController().signal, onProgress: () => undefined });

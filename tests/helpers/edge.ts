@@ -74,6 +74,15 @@ async function describe(file: Promise<IncomingFile>) {
   return { filename, bytes, sha256 };
 }
 
+const actorOf = (name: string, address: string): Actor => ({
+  kind: 'user',
+  userId: name,
+  sessionId: `session-${name}`,
+  role: 'USER',
+  guest: false,
+  address,
+});
+
 /** The edge on a small schema of its own, with real files under a temporary folder and lines of log in `lines`. */
 export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'>> & { config?: object } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'edge-'));
@@ -140,7 +149,9 @@ export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'
       },
       hold: async (_: unknown, { file }: Args, { signal }: RequestFacts) => {
         signal.addEventListener('abort', () => seen.aborted++);
-        await (await file).spooled;
+        await (
+          await file
+        ).spooled;
         return true;
       },
     },
@@ -169,14 +180,6 @@ export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'
     },
   };
 
-  const actorOf = (name: string, address: string): Actor => ({
-    kind: 'user',
-    userId: name,
-    sessionId: `session-${name}`,
-    role: 'USER',
-    guest: false,
-    address,
-  });
   const source: FileSource = { find: async () => null };
   const files: FilesOptions = { links, source, storage: { open: async () => null, stat: async () => null } };
   const { config, ...rest } = overrides;

@@ -7,6 +7,8 @@ import type { ByteSource } from './source.ts';
 const MAX_TOP_BOXES = 256;
 const MAX_META = 4e6;
 const MAX_ITEMS = 1024;
+const MAX_EXTENTS = 32;
+const TOO_MANY = 'This AVIF file has too many parts. Save it again and retry.';
 /** Planes, a copy of them and the RGB: a decoder holds all of it at once and cannot work in strips. */
 const DECODER_CHANNELS = 8;
 const ITEM_BYTES = 16 * 1024;
@@ -40,13 +42,15 @@ function itemLocations(data: Buffer): Item[] {
   const indexSize = version > 0 ? sizes & 15 : 0;
   const next = numberReader(data, 6);
   const count = next(version < 2 ? 2 : 4);
-  if (count > MAX_ITEMS) throw tooLarge('This AVIF file has too many parts. Save it again and retry.');
+  if (count > MAX_ITEMS) throw tooLarge(TOO_MANY);
   return Array.from({ length: count }, () => {
     const id = next(version < 2 ? 2 : 4);
     const inMeta = version > 0 && (next(2) & 15) === 1;
     next(2);
     const base = next(baseSize);
-    const extents = Array.from({ length: Math.min(next(2), MAX_ITEMS) }, () => {
+    const extentCount = next(2);
+    if (extentCount > MAX_EXTENTS) throw tooLarge(TOO_MANY);
+    const extents = Array.from({ length: extentCount }, () => {
       next(indexSize);
       return { offset: base + next(offsetSize), length: next(lengthSize) };
     });

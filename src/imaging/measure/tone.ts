@@ -6,7 +6,6 @@ const TAIL = 0.003;
 
 /** Sums of all tiles together. */
 export function addHistograms(parts: readonly HistogramSums[]): HistogramSums {
-  const add = (a: number[], b: number[]): number[] => a.map((x, i) => x + (b[i] ?? 0));
   return parts.reduce((a, b) => ({
     counts: a.counts.map((counts, c) => add(counts, b.counts[c] ?? [])),
     cells: a.cells + b.cells,
@@ -18,6 +17,10 @@ export function addHistograms(parts: readonly HistogramSums[]): HistogramSums {
       vv: a.chroma.vv + b.chroma.vv,
     },
   }));
+}
+
+function add(a: number[], b: number[]): number[] {
+  return a.map((x, i) => x + (b[i] ?? 0));
 }
 
 /**

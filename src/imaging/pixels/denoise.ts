@@ -25,10 +25,8 @@ const THRESHOLD = 3;
 const WIENER_GAIN = 1.15;
 
 /** A block counts most at its centre: what comes from its border is the least certain. */
-const WINDOW = Float64Array.from({ length: 64 }, (_, i) => {
-  const side = (n: number): number => 0.55 + 0.45 * Math.sin((Math.PI * (n + 0.5)) / 8);
-  return side(i >> 3) * side(i & 7);
-});
+const SIDE = Float64Array.from({ length: 8 }, (_, n) => 0.55 + 0.45 * Math.sin((Math.PI * (n + 0.5)) / 8));
+const WINDOW = Float64Array.from({ length: 64 }, (_, i) => SIDE[i >> 3]! * SIDE[i & 7]!);
 
 /** Shrinks the coefficients of a block in place and returns the weight with which it enters the mean. */
 type Shrink = (block: Block, at: number) => number;

@@ -4,13 +4,15 @@ import { readPlanes, type Plane } from './planes.ts';
 import type { Tile } from './tile.ts';
 
 export interface EdgeSample {
-  /** Blur σ in pixels at each strong edge of the patch. */
+  /** How many strong edges have which blur σ, in bins of `SIGMA_BIN` pixels; the last bin holds all that are softer. */
   readonly sigmas: number[];
   /** Mean absolute step across the lines of the 8×8 grid, and across all other lines, with their numbers. */
   readonly grid: { on: number; onCount: number; off: number; offCount: number };
 }
 
 const REBLUR = 1;
+export const SIGMA_BIN = 0.02;
+const SIGMA_BINS = 200;
 
 /**
  * Blur at edges and steps on the JPEG grid, on one patch. Blur by re-blurring: the gradient at an edge of blur σ falls by
@@ -23,14 +25,16 @@ export function measureEdges({ source }: { readonly source: Raster }, tile: Tile
   const height = tile.y1 - tile.y0;
   const sharp = readPlanes(source, tile)[0]!;
   const soft = gaussianBlur(sharp, width, height, REBLUR);
-  const sigmas: number[] = [];
+  const sigmas = Array.from({ length: SIGMA_BINS }, () => 0);
   for (let y = 4; y < height - 4; y++) {
     for (let x = 4; x < width - 4; x++) {
       const at = y * width + x;
       const g = gradient(sharp, at, width);
       if (g < 12 || !isRidge(sharp, at, width, g)) continue;
       const ratio = g / Math.max(1e-3, gradient(soft, at, width));
-      if (ratio > 1.02) sigmas.push(REBLUR / Math.sqrt(ratio * ratio - 1));
+      if (ratio <= 1.02) continue;
+      const sigma = REBLUR / Math.sqrt(ratio * ratio - 1);
+      sigmas[Math.min(SIGMA_BINS - 1, Math.floor(sigma / SIGMA_BIN))]!++;
     }
   }
   return { sigmas, grid: gridSteps(sharp, width, height, tile) };

@@ -47,18 +47,28 @@ interface Slot {
   job: { call: Call; index: number } | undefined;
 }
 
+export interface PixelPoolOptions {
+  /** Threads at most. Default: one per core. */
+  readonly size?: number;
+  /** What a thread runs; default `worker.ts` with its table of kernels. */
+  readonly script?: URL;
+}
+
 /**
  * A pool of `size` worker threads (default: one per core), started when there is work for them and kept. A thread
  * that dies fails the call it worked for and is replaced.
  */
-export function createPixelPool({ size = availableParallelism() }: { size?: number } = {}): PixelPool {
+export function createPixelPool({
+  size = availableParallelism(),
+  script = new URL('./worker.ts', import.meta.url),
+}: PixelPoolOptions = {}): PixelPool {
   const slots = new Set<Slot>();
   const calls: Call[] = [];
   let closed = false;
 
   function start(): Slot {
     // No flags of the parent: a worker refuses some of them (`--input-type`), and needs none.
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: [] });
+    const worker = new Worker(script, { execArgv: [] });
     const slot: Slot = { worker, job: undefined };
     slots.add(slot);
     worker.on('message', (reply: PixelReply) => finish(slot, reply));
@@ -102,7 +112,8 @@ export function createPixelPool({ size = availableParallelism() }: { size?: numb
 
   /** Hands out tiles until the threads or the tiles are used up; calls take turns. */
   function pump(): void {
-    while (!closed) {
+    for (;;) {
+      if (closed) return;
       const at = calls.findIndex((call) => call.next < call.tiles.length);
       const call = calls[at];
       if (call === undefined) return;
@@ -116,6 +127,7 @@ export function createPixelPool({ size = availableParallelism() }: { size?: numb
       call.running++;
       slot.job = { call, index };
       slot.worker.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
       slot.worker.postMessage({ kernel: call.kernel, input: call.input, tile } satisfies PixelTask);
     }
   }
@@ -165,7 +177,7 @@ export function createPixelPool({ size = availableParallelism() }: { size?: numb
 
     async close() {
       closed = true;
-      for (const call of [...calls]) {
+      for (const call of calls.slice()) {
         fail(call, new DOMException('The pixel pool was closed.', 'AbortError'));
         call.settle();
       }

@@ -20,5 +20,6 @@ parentPort?.on('message', ({ kernel, input, tile }: PixelTask) => {
   } catch (error) {
     reply = { error };
   }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
   parentPort?.postMessage(reply);
 });

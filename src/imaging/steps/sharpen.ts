@@ -9,7 +9,7 @@ const TO = 0.8;
 const QUIET = 3;
 const LEAST = 0.1;
 /** Share of the mask that is added to a photo that is fully soft. */
-const AMOUNT = 2;
+const AMOUNT = 1.5;
 
 /** A gentle unsharp mask for photos that are soft and clean, without halos. */
 export const sharpen: Step = {
@@ -31,7 +31,7 @@ export const sharpen: Step = {
     const sigma = Math.min(1.8, Math.max(0.8, measurements.sharpness.blurSigma ?? 1));
     await pixels.run(
       'sharpen',
-      { source, target, sigma, amount: AMOUNT * strength, margin: 4 },
+      { source, target, sigma, amount: AMOUNT * strength, margin: 3 },
       { width, height, signal, onProgress },
     );
     return target;

@@ -1,0 +1,113 @@
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import type { Config } from '../config.ts';
+import { EXIT, UsageError, type Exit } from './exit.ts';
+import { flag, type Options, type Values } from './options.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What a command has at hand. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** The configuration, read when first asked for. @throws ConfigError */
+  config(): Config;
+  /** From now on Ctrl-C and SIGTERM abort this signal, and a second one ends the process. */
+  interruptible(): AbortSignal;
+}
+
+export interface Command {
+  /** A few words for the list of commands. */
+  readonly summary: string;
+  /** @param name as it was called, e.g. `user add`. */
+  help(name: string): string;
+  /** @throws UsageError for arguments that make no sense, CliError and AppError for what fails. */
+  run(args: readonly string[], context: CommandContext): Promise<Exit>;
+}
+
+interface Definition<T extends Options> {
+  summary: string;
+  /** More than the summary, as paragraphs. */
+  description?: string;
+  /** What stands behind the options, e.g. `NAME` or `[PHOTO …]`; absent = nothing may. */
+  operands?: { usage: string; min: number; max: number };
+  options: T;
+  examples?: readonly string[];
+  run(input: { values: Values<T>; operands: string[] }, context: CommandContext): Promise<Exit | void>;
+}
+
+const HELP = flag('Show this help.', { short: 'h' });
+
+function parserOptions(options: Options): ParseArgsOptionsConfig {
+  const entries = Object.entries(options).map(([name, { short, value }]) => [
+    name,
+    { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) },
+  ]);
+  return Object.fromEntries(entries) as ParseArgsOptionsConfig;
+}
+
+function parse(args: readonly string[], options: Options) {
+  try {
+    return parseArgs({ args: [...args], options: parserOptions(options), allowPositionals: true, strict: true });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    // What follows the first sentence is advice of the parser that fits no command here.
+    throw new UsageError(`${error.message.split(/\.\s|\n/, 1)[0]?.replace(/\.$/, '')}.`);
+  }
+}
+
+/** Rows of two columns, the second one wrapped to what is left of 100 characters. */
+export function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  const room = 98 - width;
+  return rows
+    .map(([left, right]) => {
+      const lines = [''];
+      for (const word of right.split(' ')) {
+        const line = lines.at(-1) ?? '';
+        if (line !== '' && line.length + 1 + word.length > room) lines.push(word);
+        else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+      }
+      return `  ${left.padEnd(width)}${lines.join(`\n  ${' '.repeat(width)}`)}`;
+    })
+    .join('\n');
+}
+
+/** The table of exit codes, for the help. */
+export function exitCodes(): string {
+  return `Exit codes:\n${columns(Object.values(EXIT).map(({ code, doc }) => [String(code), doc] as const))}`;
+}
+
+/** Makes a command of its table of options and what it does. */
+export function defineCommand<const T extends Options>(definition: Definition<T>): Command {
+  const { summary, operands } = definition;
+  const options: Options = { ...definition.options, help: HELP };
+
+  return {
+    summary,
+    help(name) {
+      const rows = Object.entries(options).map(([option, { short, value, doc }]) => {
+        const names = `${short === undefined ? '    ' : `-${short}, `}--${option}`;
+        return [value === undefined ? names : `${names} ${value}`, doc] as const;
+      });
+      return [
+        `Usage: heirloom ${name} [options]${operands === undefined ? '' : ` ${operands.usage}`}`,
+        definition.description ?? `${summary}.`,
+        `Options:\n${columns(rows)}`,
+        ...(definition.examples === undefined
+          ? []
+          : [`Examples:\n${definition.examples.map((line) => `  ${line}`).join('\n')}`]),
+        exitCodes(),
+      ].join('\n\n');
+    },
+    async run(args, context) {
+      const { values, positionals } = parse(args, options);
+      const { min, max } = operands ?? { min: 0, max: 0 };
+      if (positionals.length < min) throw new UsageError(`${operands?.usage ?? 'An argument'} is missing.`);
+      if (positionals.length > max) throw new UsageError(`Unexpected argument: ${positionals[max]}.`);
+      const read = Object.entries(definition.options).map(([name, option]) => [
+        name,
+        option.read(name, values[name] as string | boolean | undefined),
+      ]);
+      const input = { values: Object.fromEntries(read) as Values<T>, operands: positionals };
+      return (await definition.run(input, context)) ?? 'done';
+    },
+  };
+}

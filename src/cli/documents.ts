@@ -1,0 +1,99 @@
+import { graphql } from './generated/index.ts';
+
+/** Every operation of the command line. `npm run generate` types them. */
+
+export const GUEST = graphql(`
+  mutation StartGuestSession {
+    startGuestSession {
+      token
+    }
+  }
+`);
+
+export const LOGOUT = graphql(`
+  mutation Logout {
+    logout {
+      sessionId
+    }
+  }
+`);
+
+export const SERVER = graphql(`
+  query Server {
+    configuration {
+      maxUploadBytes
+    }
+    viewer {
+      user {
+        username
+      }
+    }
+  }
+`);
+
+export const MODELS = graphql(`
+  query Models {
+    models {
+      id
+      name
+      capability
+      description
+      isDefault
+      options
+      upscales
+      status {
+        available
+        reason
+      }
+    }
+  }
+`);
+
+export const RESTORE = graphql(`
+  mutation RestorePhoto($input: RestorePhotoInput!) {
+    restorePhoto(input: $input) {
+      photo {
+        format
+        width
+        height
+      }
+      restoration {
+        id
+      }
+    }
+  }
+`);
+
+export const FOLLOW = graphql(`
+  subscription FollowRestoration($id: ID!, $after: String) {
+    restorationUpdated(id: $id, after: $after) {
+      cursor
+      status
+      stage
+      percent
+      etaSeconds
+      restoration {
+        url(download: true)
+        format
+        width
+        height
+        bytes
+        durationMs
+        error {
+          code
+          message
+        }
+      }
+    }
+  }
+`);
+
+export const CANCEL = graphql(`
+  mutation CancelRestoration($id: ID!) {
+    cancelRestoration(input: { id: $id }) {
+      restoration {
+        status
+      }
+    }
+  }
+`);
