@@ -1,13 +1,15 @@
 /**
- * Writes everything that follows from the code: `schema.graphql`, `.env.example`, and with `--migration NAME` the next
- * migration. `--check` writes nothing and fails when something is not current.
+ * Writes everything that follows from the code: `schema.graphql`, `.env.example`, the types of the clients' documents,
+ * and with `--migration NAME` the next migration. `--check` writes nothing and fails when something is not current.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { generate as generateTypes } from '@graphql-codegen/cli';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sqlite';
 import { lexicographicSortSchema, printSchema } from 'graphql';
-import { ENTITIES } from './src/app.ts';
+import { ENTITIES } from './src/entities.ts';
 import { envExample } from './src/config.ts';
 import { MIGRATIONS } from './src/db/migrations/index.ts';
 import { schema } from './src/schema.ts';
@@ -16,23 +18,59 @@ const { values: options } = parseArgs({
   options: { check: { type: 'boolean', default: false }, migration: { type: 'string' } },
 });
 
-const FILES: Record<string, () => string> = {
-  'schema.graphql': () => `${printSchema(lexicographicSortSchema(schema))}\n`,
-  '.env.example': envExample,
+/** Clients of the schema: the folder of the generated types, and where their documents stand. */
+const CLIENTS: Record<string, string[]> = {
+  'src/cli/generated/': ['src/cli/documents.ts'],
 };
+
+/** The types of scalars as JSON carries them. */
+const SCALARS = {
+  BigInt: 'number',
+  DateTime: 'string',
+  ID: 'string',
+  JSONObject: 'Record<string, unknown>',
+  NonNegativeInt: 'number',
+  Upload: 'null',
+  URL: 'string',
+};
+
+/** Typed documents for every client, by path: plain strings to send, with types that are stripped. */
+async function typedDocuments(sdl: string): Promise<[path: string, text: string][]> {
+  const options = {
+    presetConfig: { fragmentMasking: false },
+    config: { documentMode: 'string', enumsAsTypes: true, useTypeImports: true, scalars: SCALARS },
+  };
+  const outputs = await generateTypes(
+    {
+      schema: sdl,
+      generates: Object.fromEntries(
+        Object.entries(CLIENTS).map(([folder, documents]) => [folder, { preset: 'client', documents, ...options }]),
+      ),
+      importExtension: '.ts',
+      silent: true,
+    },
+    false,
+  );
+  return outputs.map(({ filename, content }) => [filename, content]);
+}
+
+async function files(): Promise<[path: string, text: string][]> {
+  const sdl = `${printSchema(lexicographicSortSchema(schema))}\n`;
+  return [['schema.graphql', sdl], ['.env.example', envExample()], ...(await typedDocuments(sdl))];
+}
 
 async function current(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '');
 }
 
 async function generate(): Promise<void> {
-  for (const [path, make] of Object.entries(FILES)) {
-    const text = make();
+  for (const [path, text] of await files()) {
     if ((await current(path)) === text) continue;
     if (options.check) {
       process.stderr.write(`${path} is not current: run npm run generate\n`);
       process.exitCode = 1;
     } else {
+      await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text);
       process.stdout.write(`wrote ${path}\n`);
     }

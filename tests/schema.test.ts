@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { Migration } from '@mikro-orm/migrations';
 import {
   isEnumType,
   isInputObjectType,
@@ -10,7 +11,10 @@ import {
   printSchema,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { ENTITIES } from '../src/app.ts';
+import { ENTITIES } from '../src/entities.ts';
+import { UserEntity } from '../src/auth/entity.ts';
+import { newId } from '../src/db/ids.ts';
+import { MIGRATIONS } from '../src/db/migrations/index.ts';
 import { migrate, openDatabase } from '../src/db/orm.ts';
 import { createLog } from '../src/log.ts';
 import { schema } from '../src/schema.ts';
@@ -39,18 +43,59 @@ describe('the schema', () => {
   });
 });
 
+class AddNote extends Migration {
+  override up(): void {
+    this.addSql('alter table "user" add column "note" text null');
+  }
+}
+
 describe('the migrations', () => {
-  it('lead from nothing to the schema of the code', async () => {
+  async function inFolder<T>(work: (path: string) => Promise<T>): Promise<T> {
     const folder = await mkdtemp(join(tmpdir(), 'heirloom-migrate-'));
-    const path = join(folder, 'db.sqlite');
-    const database = await openDatabase({ path, entities: ENTITIES });
     try {
-      await migrate(database, path, createLog('silent'));
-      expect(await database.orm.schema.getUpdateSchemaSQL({ wrap: false })).toBe('');
-      await expect(migrate(database, path, createLog('silent'))).resolves.toBeUndefined();
+      return await work(join(folder, 'db.sqlite'));
     } finally {
-      await database.close();
       await rm(folder, { recursive: true });
     }
-  });
+  }
+  const log = createLog('silent');
+
+  it('lead from nothing to the schema of the code, and copy nothing then', () =>
+    inFolder(async (path) => {
+      const database = await openDatabase({ path, entities: ENTITIES });
+      await migrate(database, path, log);
+      expect(await database.orm.schema.getUpdateSchemaSQL({ wrap: false })).toBe('');
+      await migrate(database, path, log);
+      await database.close();
+      expect((await readdir(dirname(path))).filter((name) => name.includes('before'))).toEqual([]);
+    }));
+
+  it('lay a copy of the database beside it before they change it', () =>
+    inFolder(async (path) => {
+      const first = await openDatabase({ path, entities: ENTITIES });
+      await migrate(first, path, log);
+      const em = first.fork();
+      await em.insert(UserEntity, {
+        id: newId(),
+        createdAt: new Date(),
+        username: 'ada',
+        passwordHash: null,
+        role: 'USER',
+        disabledAt: null,
+      });
+      await first.close();
+
+      const migrations = [...MIGRATIONS, { name: '9999-note', class: AddNote }];
+      const second = await openDatabase({ path, entities: ENTITIES, migrations });
+      await migrate(second, path, log);
+      await expect(second.fork().execute('select username, note from user')).resolves.toEqual([
+        { username: 'ada', note: null },
+      ]);
+      await second.close();
+
+      const copy = await openDatabase({ path: `${path}.before-9999-note`, entities: ENTITIES });
+      await expect(copy.fork().execute('select username from user')).resolves.toEqual([{ username: 'ada' }]);
+      await expect(copy.fork().execute('select note from user')).rejects.toThrow('note');
+      await copy.close();
+    }));
 });

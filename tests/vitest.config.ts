@@ -1,8 +1,11 @@
+import { createRequire } from 'node:module';
 import { defineConfig } from 'vitest/config';
 
 const report = process.env['HEIRLOOM_TEST_REPORT'];
 
 export default defineConfig({
+  // The very file that Node gives to the libraries: Vite would take graphql's ES build beside it, and two do not mix.
+  resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
     include: ['tests/**/*.test.ts'],
     pool: 'forks',

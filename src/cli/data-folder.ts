@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
 import type { Config } from '../config.ts';
-import { lockDataDir, type ServiceOwner } from '../db/lock.ts';
+import { lockDataDir, type DataDirLock, type HeldDataDirLock, type ServiceOwner } from '../db/lock.ts';
 import type { Log } from '../log.ts';
 import { CliError } from './exit.ts';
 
@@ -17,23 +17,29 @@ export async function holderOf(dataDir: string): Promise<Holder> {
   return lock.owner === undefined ? { kind: 'process' } : { kind: 'service', owner: lock.owner };
 }
 
-/** Names the holder of a data folder in a sentence that says what to do. */
-export function inUse(dataDir: string, holder: Exclude<Holder, { kind: 'nobody' }>): CliError {
+/** Names whoever has the data folder in a sentence that says what to do. */
+function inUse(dataDir: string, { owner }: Exclude<DataDirLock, HeldDataDirLock>): CliError {
   const by =
-    holder.kind === 'service'
-      ? `the service at ${holder.owner.url} (process ${holder.owner.pid})`
-      : 'another process, which may be starting or ending';
+    owner === undefined
+      ? 'another process, which may be starting or ending'
+      : `the service at ${owner.url} (process ${owner.pid})`;
   return new CliError(`The data folder ${dataDir} is in use by ${by}. Stop it first, then try again.`);
+}
+
+/** Takes a data folder. @throws CliError naming whoever has it. */
+export async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
+  const lock = await lockDataDir(dataDir);
+  if (!lock.held) throw inUse(dataDir, lock);
+  return lock;
 }
 
 /**
  * Builds the service without letting it listen, for work that needs the data folder for itself, and takes it down again.
  *
- * @throws CliError naming the holder when the folder is in use.
+ * @throws CliError naming whoever has the folder when it is in use.
  */
 export async function withApp<T>(config: Config, log: Log, work: (app: App) => Promise<T>): Promise<T> {
-  const holder = await holderOf(config.dataDir);
-  if (holder.kind !== 'nobody') throw inUse(config.dataDir, holder);
+  await (await lockOrExplain(config.dataDir)).release();
   const { createApp } = await import('../app.ts');
   const app = await createApp(config, log);
   try {

@@ -23,11 +23,6 @@ export const SERVER = graphql(`
     configuration {
       maxUploadBytes
     }
-    viewer {
-      user {
-        username
-      }
-    }
   }
 `);
 
@@ -65,9 +60,8 @@ export const RESTORE = graphql(`
 `);
 
 export const FOLLOW = graphql(`
-  subscription FollowRestoration($id: ID!, $after: String) {
-    restorationUpdated(id: $id, after: $after) {
-      cursor
+  subscription FollowRestoration($id: ID!) {
+    restorationUpdated(id: $id) {
       status
       stage
       percent
@@ -78,6 +72,7 @@ export const FOLLOW = graphql(`
         width
         height
         bytes
+        sha256
         durationMs
         error {
           code

@@ -1,7 +1,6 @@
-import { lockDataDir } from '../db/lock.ts';
 import { createLog } from '../log.ts';
 import { defineCommand } from './command.ts';
-import { holderOf, inUse } from './data-folder.ts';
+import { lockOrExplain } from './data-folder.ts';
 
 export const migrateCommand = defineCommand({
   summary: 'Bring the database up to date',
@@ -12,12 +11,7 @@ export const migrateCommand = defineCommand({
     const { dataDir, databasePath } = config();
     const [{ ENTITIES }, { migrate, openDatabase }] = await Promise.all([import('../app.ts'), import('../db/orm.ts')]);
     await using stack = new AsyncDisposableStack();
-    const lock = await lockDataDir(dataDir);
-    if (!lock.held) {
-      const holder = await holderOf(dataDir);
-      throw inUse(dataDir, holder.kind === 'nobody' ? { kind: 'process' } : holder);
-    }
-    stack.defer(() => lock.release());
+    stack.adopt(await lockOrExplain(dataDir), (lock) => lock.release());
     const database = await openDatabase({ path: databasePath, entities: ENTITIES });
     stack.defer(() => database.close());
     const pending = await database.orm.migrator.getPending();

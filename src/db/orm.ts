@@ -1,5 +1,6 @@
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { MigrationObject } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM, type EntityManager, type EntitySchema } from '@mikro-orm/sqlite';
 import type { Log } from '../log.ts';
@@ -30,14 +31,19 @@ export interface Database {
  * Opens the SQLite file, making it and its folder where needed.
  *
  * @param entities every entity of the application; the composition root knows them.
+ * @param migrations in the order they run; default those of the application.
  */
-export async function openDatabase(options: { path: string; entities: EntitySchema[] }): Promise<Database> {
+export async function openDatabase(options: {
+  path: string;
+  entities: EntitySchema[];
+  migrations?: MigrationObject[];
+}): Promise<Database> {
   await mkdir(dirname(options.path), { recursive: true });
   const orm = await MikroORM.init({
     entities: options.entities,
     dbName: options.path,
     extensions: [Migrator],
-    migrations: { migrationsList: MIGRATIONS, snapshot: false, silent: true },
+    migrations: { migrationsList: options.migrations ?? MIGRATIONS, snapshot: false, silent: true },
     ignoreUndefinedInQuery: true,
   });
   for (const pragma of PRAGMAS) await orm.em.getConnection().execute(pragma);

@@ -1,4 +1,4 @@
-import type { Services } from '../app.ts';
+import type { Services } from '../services.ts';
 import type { ServiceContext } from '../db/context.ts';
 
 /** What every resolver gets: the context of the request, and the services that the composition root has built. */

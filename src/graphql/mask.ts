@@ -95,10 +95,11 @@ export function createMask({ log }: { log: Log }): Mask {
     }
     const code = (wrapper && codeOfWrapper(wrapper)) ?? codeOfGraphQLError(root);
     if (code !== null && code !== 'INTERNAL_SERVER_ERROR') {
-      const given = (wrapper?.extensions['http'] ?? {}) as Partial<ClientExtensions['http']>;
+      // Yoga marks what stays 200 for a client that takes only application/json; what it has not marked is 4xx for all.
+      const given = (wrapper?.extensions['http'] ?? { spec: true }) as Partial<ClientExtensions['http']>;
       return answer((wrapper?.message ?? String(root)).replace(/^Syntax Error: (?=.*\blimit of\b)/, ''), {
         code,
-        http: { status: ERROR_CODES[code].http, spec: true, ...given },
+        http: { status: ERROR_CODES[code].http, ...given },
       });
     }
     const internal = toAppError(root);

@@ -62,9 +62,23 @@ export function createReceiver(deps: {
     const storageKey = `${deps.uploadDir}/${sessionId}/${id}_${safeFilename(filename)}`;
     await storage.put(storageKey, file.path);
     return {
-      ...{ id, createdAt: new Date(deps.now()), userId, sessionId, originalFilename: displayFilename(filename) },
-      ...{ format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash },
-      ...{ bytes: file.bytes, sha256: file.sha256, storageKey, selectedRestorationId: null },
+      id,
+      createdAt: new Date(deps.now()),
+      userId,
+      sessionId,
+      originalFilename: displayFilename(filename),
+      format,
+      mimeType,
+      width,
+      height,
+      bitDepth,
+      hasAlpha,
+      dominantColor,
+      thumbhash,
+      bytes: file.bytes,
+      sha256: file.sha256,
+      storageKey,
+      selectedRestorationId: null,
     };
   }
 

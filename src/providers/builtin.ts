@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts';
 import { openImage } from '../imaging/decode.ts';
-import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
+import { FORMATS, STORED_LIMITS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
 import { runPipeline, type Step, type StepOptions, type StepReport } from '../imaging/pipeline.ts';
 import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
@@ -101,7 +101,10 @@ export function createBuiltinProvider({ pixels: shared, maxResultPixels = 100e6 
     }
     const tell = (percent: number): void => context.onProgress({ stage: 'PREPARING', percent });
     tell(0);
-    const image = await openImage(request.input.path, formatOf(request.input.format), { signal });
+    const image = await openImage(request.input.path, formatOf(request.input.format), {
+      limits: STORED_LIMITS,
+      signal,
+    });
     const input = await readRaster(image, signal);
     tell(PREPARING / 2);
     const measurements = await measure(input, { pixels, signal });

@@ -88,8 +88,19 @@ export function createAttempt(deps: {
       const { format, width, height, bytes, mimeType } = photo;
       const result = await provider.restore(
         {
-          ...{ restorationId: running.id, attempt: running.attempts, model: model.model, parameters, options },
-          input: { path: source.path, format, width, height, bytes, mimeType },
+          restorationId: running.id,
+          attempt: running.attempts,
+          model: model.model,
+          parameters,
+          options,
+          input: {
+            path: source.path,
+            format,
+            width,
+            height,
+            bytes,
+            mimeType,
+          },
         },
         { signal, onProgress },
       );

@@ -105,7 +105,12 @@ function eventOf(restoration: Restoration, message: string | null): NewEvent {
     kind: 'RESTORATION_CHANGED',
     sessionId,
     restorationId: id,
-    ...{ photoId, attempt: attempts, status, stage, percent, message },
+    photoId,
+    attempt: attempts,
+    status,
+    stage,
+    percent,
+    message,
   };
 }
 

@@ -37,10 +37,10 @@ export function createRunner(deps: RunnerDeps): JobHandler {
   const { journal, results, renditions, fork } = deps;
   const time = (): Date => new Date(deps.now());
 
-  async function write(work: (em: EntityManager) => Promise<Change>): Promise<Restoration> {
-    const change = await fork().transactional(work);
-    journal.publish(change);
-    return change.restoration;
+  async function write(change: (em: EntityManager) => Promise<Change>): Promise<Restoration> {
+    const written = await fork().transactional(change);
+    journal.publish(written);
+    return written.restoration;
   }
 
   function claim(before: Restoration, fence: number): Promise<Restoration> {
@@ -58,8 +58,15 @@ export function createRunner(deps: RunnerDeps): JobHandler {
       const change = await journal.transition(em, before.id, 'claim', { fence, patch });
       const id = newId();
       await em.insert(RunEntity, {
-        ...{ id, createdAt: time(), restorationId: before.id, number, provider },
-        ...{ startedAt: time(), finishedAt: null, errorCode: null, errorMessage: null },
+        id,
+        createdAt: time(),
+        restorationId: before.id,
+        number,
+        provider,
+        startedAt: time(),
+        finishedAt: null,
+        errorCode: null,
+        errorMessage: null,
       });
       return change;
     });

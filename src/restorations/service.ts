@@ -126,15 +126,16 @@ export function createRestorations(deps: {
         const change = await journal.transition(em, restorationId, 'retry', {
           fence: null,
           patch: {
-            ...{ percent: 0, stage: null, triesLeft: deps.maxAttempts, queuedAt: new Date(deps.now()) },
-            ...{
-              startedAt: null,
-              finishedAt: null,
-              errorCode: null,
-              errorMessage: null,
-              errorRetryAfter: null,
-              errorProvider: null,
-            },
+            percent: 0,
+            stage: null,
+            triesLeft: deps.maxAttempts,
+            queuedAt: new Date(deps.now()),
+            startedAt: null,
+            finishedAt: null,
+            errorCode: null,
+            errorMessage: null,
+            errorRetryAfter: null,
+            errorProvider: null,
           },
         });
         await queue.add(em, { kind: 'restoration', refId: restorationId, groupId: actor.sessionId });

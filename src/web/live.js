@@ -35,10 +35,18 @@ export function createLive(session, onConnection) {
     say({ id, type: 'subscribe', payload: { query: document, variables: variables() } });
   }
 
+  function hangUp() {
+    clearTimeout(timer);
+    const old = socket;
+    socket = null;
+    ready = false;
+    old?.close(1000);
+  }
+
   function end(id, act) {
     const subscription = followed.get(id);
     followed.delete(id);
-    if (followed.size === 0) socket?.close(1000);
+    if (followed.size === 0) hangUp();
     if (subscription) act(subscription);
   }
 
@@ -61,16 +69,12 @@ export function createLive(session, onConnection) {
 
   async function connect() {
     clearTimeout(timer);
-    const opening = {};
+    const opening = { close() {} };
     socket = opening;
-    let token;
-    try {
-      token = await session.token();
-    } catch {
-      return retry();
-    }
-    if (socket !== opening || followed.size === 0) {
-      socket = null;
+    const token = await session.token().catch(() => null);
+    if (socket !== opening) return;
+    if (token === null) {
+      retry();
       return;
     }
     const own = new WebSocket(address(), 'graphql-transport-ws');
@@ -81,8 +85,8 @@ export function createLive(session, onConnection) {
       else if (ready) say({ type: 'ping' });
     }, PING_MS);
     const lost = (code) => {
-      if (socket !== own) return;
       clearInterval(ping);
+      if (socket !== own) return;
       own.close();
       ready = false;
       if (code === FORBIDDEN) session.forget(token);

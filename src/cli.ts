@@ -1,0 +1,95 @@
+import { columns, exitCodes, type Command, type CommandContext } from './cli/command.ts';
+import { cleanupCommand } from './cli/cleanup.ts';
+import { CliError, EXIT, reasonOf, UsageError, type Exit } from './cli/exit.ts';
+import { abortOnSignals } from './cli/interrupt.ts';
+import { migrateCommand } from './cli/migrate.ts';
+import { restoreCommand } from './cli/restore.ts';
+import { serveCommand } from './cli/serve.ts';
+import { createTerminal, type Terminal } from './cli/terminal.ts';
+import { userCommands } from './cli/user.ts';
+import { ConfigError, loadEnvFile, readConfig } from './config.ts';
+import { AppError } from './errors.ts';
+import packageJson from '../package.json' with { type: 'json' };
+
+/** Every command, by the words it is called with. */
+const COMMANDS: Readonly<Record<string, Command>> = {
+  restore: restoreCommand,
+  serve: serveCommand,
+  ...userCommands,
+  cleanup: cleanupCommand,
+  migrate: migrateCommand,
+};
+
+function overview(prefix = ''): string {
+  const rows = Object.entries(COMMANDS).filter(([name]) => name.startsWith(prefix));
+  return [
+    `Usage: heirloom ${prefix === '' ? 'COMMAND' : `${prefix}COMMAND`} [options]`,
+    `Commands:\n${columns(rows.map(([name, { summary }]) => [name, `${summary}.`] as const))}`,
+    `heirloom COMMAND --help says more. From a checkout, \`npm run cli --\` stands for \`heirloom\`.`,
+    exitCodes(),
+  ].join('\n\n');
+}
+
+/** The command that the first words name, the longest name first. */
+function find(args: readonly string[]): { name: string; command: Command; rest: readonly string[] } | undefined {
+  for (const words of [2, 1]) {
+    const name = args.slice(0, words).join(' ');
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (command !== undefined) return { name, command, rest: args.slice(words) };
+  }
+  return undefined;
+}
+
+/** What to say, and how to end, for anything thrown. */
+function explain(error: unknown): { exit: Exit; message: string } {
+  if (error instanceof CliError) return { exit: error.exit, message: error.message };
+  if (error instanceof ConfigError) return { exit: 'usage', message: error.message };
+  if (error instanceof AppError) return { exit: 'refused', message: error.message };
+  return { exit: 'failed', message: `Something went wrong: ${reasonOf(error)}.` };
+}
+
+async function main(args: readonly string[], terminal: Terminal): Promise<Exit> {
+  const [first = ''] = args;
+  if (first === '--version' || first === '-v') {
+    terminal.out(packageJson.version);
+    return 'done';
+  }
+  const found = find(args);
+  if (found === undefined) {
+    const group = Object.keys(COMMANDS).some((name) => name.startsWith(`${first} `)) ? `${first} ` : '';
+    const asked = args.slice(group === '' ? 0 : 1)[0];
+    if (asked === '--help' || asked === '-h' || (first === 'help' && args.length === 1)) {
+      terminal.out(overview(group));
+      return 'done';
+    }
+    const problem = asked === undefined ? 'Which command?' : `There is no command ${args.slice(0, 2).join(' ')}.`;
+    terminal.note(`${problem}\n\n${overview(group)}`);
+    return 'usage';
+  }
+  const { name, command, rest } = found;
+  const end = rest.indexOf('--');
+  const options = end < 0 ? rest : rest.slice(0, end);
+  if (options.includes('--help') || options.includes('-h')) {
+    terminal.out(command.help(name));
+    return 'done';
+  }
+  let signal: AbortSignal | undefined;
+  const context: CommandContext = {
+    terminal,
+    config() {
+      loadEnvFile();
+      return readConfig();
+    },
+    interruptible: () => (signal ??= abortOnSignals(process)),
+  };
+  try {
+    return await command.run(rest, context);
+  } catch (error) {
+    const { exit, message } = explain(error);
+    terminal.status(null);
+    terminal.note(error instanceof UsageError ? `${message}\n\n${command.help(name)}` : message);
+    return exit;
+  }
+}
+
+process.exitCode = EXIT[await main(process.argv.slice(2), createTerminal(process))].code;

@@ -1,0 +1,68 @@
+/* eslint-disable */
+import * as types from './graphql.ts';
+
+
+
+/**
+ * Map of all GraphQL operations in the project.
+ *
+ * This map has several performance disadvantages:
+ * 1. It is not tree-shakeable, so it will include all operations in the project.
+ * 2. It is not minifiable, so the string of a GraphQL query will be multiple times inside the bundle.
+ * 3. It does not support dead code elimination, so it will add unused operations.
+ *
+ * Therefore it is highly recommended to use the babel or swc plugin for production.
+ * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
+ */
+type Documents = {
+    "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n": typeof types.StartGuestSessionDocument,
+    "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n": typeof types.LogoutDocument,
+    "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n    viewer {\n      user {\n        username\n      }\n    }\n  }\n": typeof types.ServerDocument,
+    "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n": typeof types.ModelsDocument,
+    "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": typeof types.RestorePhotoDocument,
+    "\n  subscription FollowRestoration($id: ID!, $after: String) {\n    restorationUpdated(id: $id, after: $after) {\n      cursor\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": typeof types.FollowRestorationDocument,
+    "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n": typeof types.CancelRestorationDocument,
+};
+const documents: Documents = {
+    "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n": types.StartGuestSessionDocument,
+    "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n": types.LogoutDocument,
+    "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n    viewer {\n      user {\n        username\n      }\n    }\n  }\n": types.ServerDocument,
+    "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n": types.ModelsDocument,
+    "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": types.RestorePhotoDocument,
+    "\n  subscription FollowRestoration($id: ID!, $after: String) {\n    restorationUpdated(id: $id, after: $after) {\n      cursor\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": types.FollowRestorationDocument,
+    "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n": types.CancelRestorationDocument,
+};
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n"): typeof import('./graphql.ts').StartGuestSessionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n"): typeof import('./graphql.ts').LogoutDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n    viewer {\n      user {\n        username\n      }\n    }\n  }\n"): typeof import('./graphql.ts').ServerDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n"): typeof import('./graphql.ts').ModelsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n"): typeof import('./graphql.ts').RestorePhotoDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  subscription FollowRestoration($id: ID!, $after: String) {\n    restorationUpdated(id: $id, after: $after) {\n      cursor\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n"): typeof import('./graphql.ts').FollowRestorationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n"): typeof import('./graphql.ts').CancelRestorationDocument;
+
+
+export function graphql(source: string) {
+  return (documents as any)[source] ?? {};
+}

@@ -1,0 +1,18 @@
+import { SessionEntity, UserEntity } from './auth/entity.ts';
+import { EventEntity } from './events/entity.ts';
+import { PhotoEntity, RenditionEntity } from './photos/entity.ts';
+import { JobEntity } from './queue/entity.ts';
+import { RestorationEntity, RunEntity, SubmissionEntity } from './restorations/entity.ts';
+
+/** Every table of the database. */
+export const ENTITIES = [
+  UserEntity,
+  SessionEntity,
+  PhotoEntity,
+  RenditionEntity,
+  EventEntity,
+  JobEntity,
+  RestorationEntity,
+  RunEntity,
+  SubmissionEntity,
+];

@@ -1,0 +1,105 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EntityManager } from '@mikro-orm/sqlite';
+import { deriveKey, loadSecret } from './auth/secret.ts';
+import { ConfigError, type Config } from './config.ts';
+import { lockDataDir, type HeldDataDirLock } from './db/lock.ts';
+import { migrate, openDatabase } from './db/orm.ts';
+import { ENTITIES } from './entities.ts';
+import type { Topics } from './events/service.ts';
+import type { ImageLimits } from './imaging/limits.ts';
+import { configureSharp } from './imaging/sharp.ts';
+import type { Limiter } from './limits/limiter.ts';
+import { createMemoryLimiter } from './limits/memory.ts';
+import type { Log } from './log.ts';
+import { createBuiltinProvider } from './providers/builtin.ts';
+import type { Provider } from './providers/provider.ts';
+import { createEventBus, type EventBus } from './pubsub/pubsub.ts';
+import { createLocalQueue } from './queue/local.ts';
+import type { Queue } from './queue/queue.ts';
+import { createStorage } from './storage/create.ts';
+import { createDiskStorage } from './storage/disk.ts';
+import { createLinks, type Links } from './storage/links.ts';
+import { createSpool, type Spool } from './storage/spool.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** Bytes of one decoded frame, and frames of one file, that an upload may have whatever the configuration says. */
+const HARD_LIMITS = { maxDecodedBytes: 400e6, maxFrames: 1000, maxPages: 50 };
+
+/** Everything below the features, on the adapters that the configuration asks for. */
+export interface Mechanisms {
+  readonly config: Config;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly lock: HeldDataDirLock;
+  readonly secret: string;
+  readonly fork: () => EntityManager;
+  readonly storage: Storage;
+  readonly spool: Spool;
+  /** An existing folder beside the storage, for files on their way into it. */
+  readonly scratchDir: string;
+  readonly links: Links;
+  readonly limiter: Limiter;
+  readonly bus: EventBus<Topics>;
+  readonly queue: Queue;
+  readonly providers: readonly Provider[];
+  /** What an upload may be. */
+  readonly imageLimits: ImageLimits;
+  /** What a result may be. */
+  readonly resultLimits: ImageLimits;
+}
+
+async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
+  const lock = await lockDataDir(dataDir);
+  if (lock.held) return lock;
+  const { owner } = lock;
+  const by = owner === undefined ? 'another process' : `the service at ${owner.url} (process ${owner.pid})`;
+  throw new ConfigError([`DATA_DIR ${dataDir} is in use by ${by}: stop it, or set another DATA_DIR`]);
+}
+
+/**
+ * Opens them in the order of their ranks; `stack` closes them in the reverse one.
+ *
+ * @throws ConfigError for what an operator has to mend.
+ */
+export async function openMechanisms(config: Config, log: Log, stack: AsyncDisposableStack): Promise<Mechanisms> {
+  configureSharp();
+  const lock = stack.adopt(await lockOrExplain(config.dataDir), (held) => held.release());
+  const secret = await loadSecret(config.dataDir, config.jwtSecret);
+  const path = config.databasePath;
+  const database = stack.adopt(await openDatabase({ path, entities: ENTITIES }), (open) => open.close());
+  await migrate(database, path, log);
+
+  const scratchDir = join(config.storagePath, 'tmp');
+  await mkdir(scratchDir, { recursive: true });
+  const spool = createSpool({ dir: scratchDir, maxBytes: config.maxUploadBytes, log });
+  // The lock is held: whatever lies there belongs to a process that has died.
+  await spool.sweep(0);
+
+  const { fork } = database;
+  const { maxMegapixels, maxSide, maxOutputMegapixels, allowedMimeTypes, urlSigningKeys } = config;
+  const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
+  const builtin = stack.adopt(createBuiltinProvider({ maxResultPixels }), (provider) => provider.close?.());
+  const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
+  return {
+    config,
+    log,
+    now: Date.now,
+    lock,
+    secret,
+    fork,
+    storage: createStorage(createDiskStorage({ root: config.storagePath, log })),
+    spool,
+    scratchDir,
+    links: createLinks({
+      keys: urlSigningKeys.length > 0 ? urlSigningKeys : [deriveKey(secret, 'links').toString('hex')],
+    }),
+    limiter: createMemoryLimiter(),
+    bus: createEventBus<Topics>(),
+    queue: createLocalQueue({ fork, log }),
+    providers: [builtin],
+    imageLimits: { maxMegapixels, maxSide, allowedMimeTypes, ...HARD_LIMITS },
+    resultLimits: { ...HARD_LIMITS, ...unlimited, maxMegapixels: maxOutputMegapixels },
+  };
+}

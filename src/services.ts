@@ -1,0 +1,170 @@
+import { createPasswords } from './auth/passwords.ts';
+import { createAuth, type Auth } from './auth/service.ts';
+import { createTokens } from './auth/tokens.ts';
+import type { ServiceContext } from './db/context.ts';
+import { newId } from './db/ids.ts';
+import { createEvents } from './events/service.ts';
+import type { Mechanisms } from './mechanisms.ts';
+import { readCustomModels } from './models/custom.ts';
+import { createModels, type Models } from './models/service.ts';
+import { createCleanup, type Cleanup } from './ops/cleanup.ts';
+import type { Configuration } from './ops/configuration.ts';
+import { createHealth, type HealthService } from './ops/health.ts';
+import { createReceiver } from './photos/receive.ts';
+import { createRenditions, type Renditions } from './photos/renditions.ts';
+import { createPhotos, type Photos } from './photos/service.ts';
+import type { JobHandler } from './queue/queue.ts';
+import { createAttempt } from './restorations/attempt.ts';
+import { createErase } from './restorations/erase.ts';
+import { createFollow, type Follow } from './restorations/follow.ts';
+import { createJournal } from './restorations/journal.ts';
+import { createProgress, type ProgressBoard } from './restorations/progress.ts';
+import { createResults } from './restorations/result.ts';
+import { createRunner } from './restorations/runner.ts';
+import { createRestorations, type Restorations } from './restorations/service.ts';
+import { createSubmit, type Submit } from './restorations/submit.ts';
+import packageJson from '../package.json' with { type: 'json' };
+
+/** What resolvers can reach. */
+export interface Services {
+  readonly auth: Auth;
+  readonly photos: Photos;
+  readonly renditions: Renditions;
+  readonly models: Models;
+  readonly restorations: Restorations;
+  readonly submit: Submit;
+  readonly follow: Follow;
+  readonly progress: ProgressBoard;
+  readonly links: Mechanisms['links'];
+  readonly health: HealthService;
+  readonly cleanup: Cleanup;
+  readonly configuration: Configuration;
+}
+
+/** The features, in the order of their ranks. */
+export interface Features {
+  readonly services: Services;
+  /** What the queue does for each kind of job. */
+  readonly handlers: Record<'restoration' | 'photo', JobHandler>;
+  /** A context for what the service or its operator does by itself. */
+  systemContext(signal?: AbortSignal): ServiceContext;
+  /** Calls `listener` with the id of each session that ends; returns how to stop it. */
+  onSessionEnded(listener: (sessionId: string) => void): () => void;
+}
+
+export function createFeatures(mechanisms: Mechanisms): Features {
+  const { config, log, now, fork, storage, spool, scratchDir, links, limiter, bus, queue } = mechanisms;
+  const { imageLimits, resultLimits } = mechanisms;
+
+  const events = createEvents({ bus, now });
+  const journal = createJournal({ events });
+  const progress = createProgress();
+  const { webpQuality, uploadDir, processedDir, maxAttempts } = config;
+  const renditions = createRenditions({ storage, scratchDir, quality: webpQuality, limits: resultLimits, now });
+  const results = createResults({ storage, renditions, scratchDir, processedDir, limits: resultLimits });
+  const models = createModels({
+    providers: mechanisms.providers,
+    custom: readCustomModels(config.modelsConfig),
+    defaultModel: config.defaultModel,
+    requireAuth: config.modelsRequireAuth,
+  });
+
+  const restorations = createRestorations({ storage, queue, events, journal, renditions, progress, maxAttempts, now });
+  const uploadBudget = { name: 'upload', points: config.uploadsPerHour, seconds: 3600 };
+  const receiver = createReceiver({ storage, events, queue, limiter, imageLimits, uploadBudget, uploadDir, now });
+  const photos = createPhotos({ storage, events, queue, receiver, renditions, dependants: restorations });
+  const submit = createSubmit({
+    models,
+    photos,
+    receiver,
+    queue,
+    journal,
+    limiter,
+    limits: {
+      maxQueuedPerSession: config.maxQueuedPerSession,
+      maxOutputMegapixels: config.maxOutputMegapixels,
+      maxAttempts,
+      guestBudget: { name: 'guest-restoration', points: config.guestRestorationsPerMinute, seconds: 60 },
+    },
+    now,
+  });
+
+  const sessionEnded = new Set<(sessionId: string) => void>();
+  const auth = createAuth({
+    ...createErase({ photos, events }),
+    tokens: createTokens({ secret: mechanisms.secret, expiresInSeconds: config.jwtExpiresIn, now }),
+    passwords: createPasswords(),
+    onSessionEnded: (sessionId) => {
+      for (const listener of sessionEnded) listener(sessionId);
+    },
+    limiter,
+    config,
+    log,
+    fork,
+    now,
+  });
+
+  function systemContext(signal: AbortSignal = new AbortController().signal): ServiceContext {
+    const requestId = newId();
+    return { em: fork(), actor: { kind: 'system' }, requestId, signal, log: log.child({ requestId }) };
+  }
+
+  const cleanup = createCleanup({
+    auth,
+    spool,
+    systemContext,
+    fork,
+    log,
+    idleHours: config.sessionCleanupHours,
+    intervalHours: config.sessionCleanupIntervalHours,
+    now,
+  });
+  const runner = createRunner({
+    attempt: createAttempt({ models, storage, results, journal, progress, fork }),
+    models,
+    journal,
+    results,
+    renditions,
+    fork,
+    log,
+    concurrency: config.maxConcurrent,
+    concurrencyPerSession: config.maxConcurrentPerSession,
+    timeoutSeconds: config.jobTimeoutSeconds,
+    retryDelaySeconds: config.retryDelaySeconds,
+    now,
+  });
+
+  return {
+    services: {
+      auth,
+      photos,
+      renditions,
+      models,
+      restorations,
+      submit,
+      follow: createFollow({ events, restorations, fork }),
+      progress,
+      links,
+      health: createHealth({ fork, queue, scratchDir, version: packageJson.version, now }),
+      cleanup,
+      configuration: config,
+    },
+    handlers: {
+      restoration: runner,
+      photo: {
+        concurrency: 1,
+        concurrencyPerGroup: 1,
+        async run({ refId, signal }) {
+          await photos.prepare(systemContext(signal), refId);
+          return { done: true };
+        },
+        abandon: async (refId) => log.error({ photoId: refId }, 'making renditions ended the process; given up'),
+      },
+    },
+    systemContext,
+    onSessionEnded(listener) {
+      sessionEnded.add(listener);
+      return () => sessionEnded.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { MODELS } from './documents.js';
+import { h } from './dom.js';
+
+const SIZES = { 1: 'As it is', 2: 'Twice', 4: 'Four times' };
+
+/** The model and the size that the next photos are restored with. */
+export function createChoices(api) {
+  const select = document.querySelector('#model');
+  const says = document.querySelector('#model-says');
+  const fieldset = document.querySelector('#upscale');
+  let models = [];
+  let upscale;
+
+  const chosen = () => models.find(({ id }) => id === select.value);
+  const offersSizes = (model) => model.upscales.length > 1 && model.options.includes('upscale');
+
+  function show() {
+    const model = chosen();
+    says.textContent = model.description;
+    fieldset.hidden = !offersSizes(model);
+    [upscale] = model.upscales;
+    fieldset.querySelector('.segments').replaceChildren(
+      ...model.upscales.map((factor) =>
+        h(
+          'label',
+          {},
+          h('input', {
+            type: 'radio',
+            name: 'upscale',
+            value: String(factor),
+            checked: factor === upscale,
+            onchange: () => {
+              upscale = factor;
+            },
+          }),
+          h('span', {}, SIZES[factor] ?? `×${factor}`),
+        ),
+      ),
+    );
+  }
+  select.addEventListener('change', show);
+
+  return {
+    async load() {
+      ({ models } = await api.query(MODELS));
+      if (models.length === 0) throw new Error('No model can be used now. Whoever runs this service must set one up.');
+      const first = models.find(({ isDefault }) => isDefault) ?? models[0];
+      select.replaceChildren(
+        ...models.map(({ id, name }) => h('option', { value: id, selected: id === first.id }, name)),
+      );
+      select.disabled = false;
+      show();
+    },
+    /** As input of restorePhoto. */
+    current() {
+      const model = chosen();
+      return model ? { modelId: model.id, options: offersSizes(model) ? { upscale } : {} } : {};
+    },
+    /** Its name for people. */
+    name: () => chosen()?.name ?? '',
+  };
+}

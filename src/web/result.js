@@ -1,0 +1,54 @@
+import { sameOrigin } from './api.js';
+import { compare } from './compare.js';
+import { h } from './dom.js';
+import { bytesInWords, durationInWords, stepInWords } from './words.js';
+
+function fact(name, ...values) {
+  return h('div', {}, h('dt', {}, name), h('dd', {}, ...values));
+}
+
+const pixels = ({ width, height }) => `${width} × ${height}`;
+
+function report(steps) {
+  const did = steps.filter(({ ran }) => ran);
+  const item = ({ name, ran, reason }) =>
+    h('li', { class: ran ? 'ran' : 'left' }, h('strong', {}, stepInWords(name)), ' ', h('span', {}, reason));
+  return h(
+    'section',
+    { class: 'report' },
+    h('h4', {}, did.length === 0 ? 'Nothing needed mending' : 'What was done, and why'),
+    h('ul', {}, ...did.map(item)),
+    did.length < steps.length &&
+      h(
+        'details',
+        {},
+        h('summary', {}, 'What was left alone'),
+        h('ul', {}, ...steps.filter(({ ran }) => !ran).map(item)),
+      ),
+  );
+}
+
+/** What a finished restoration shows: before and after, the reasons, the figures. */
+export function result(restoration) {
+  const { photo, rendition, width, height, bytes, format, durationMs } = restoration;
+  const before = photo.rendition && sameOrigin(photo.rendition.url);
+  const after = rendition && sameOrigin(rendition.url);
+  const name = photo.originalFilename;
+  return [
+    before && after
+      ? compare({ before, after, width, height, name })
+      : h('p', { class: 'message' }, 'The preview is missing; the download has the result.'),
+    h(
+      'div',
+      { class: 'about' },
+      restoration.report.length > 0 && report(restoration.report),
+      h(
+        'dl',
+        { class: 'facts' },
+        fact('Before', `${pixels(photo)}, ${bytesInWords(photo.bytes)}`),
+        fact('After', `${pixels({ width, height })}, ${bytesInWords(bytes)} ${format.toUpperCase()}`),
+        durationMs !== null && fact('Took', durationInWords(durationMs)),
+      ),
+    ),
+  ];
+}

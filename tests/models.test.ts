@@ -1,0 +1,160 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readCustomModels } from '../src/models/custom.ts';
+import { checkOptions } from '../src/models/options.ts';
+import { appForTest, RESTORE } from './helpers/app.ts';
+import { photoBytes } from './helpers/photos.ts';
+
+const SWIN2SR = {
+  id: 'swin2sr-2x',
+  name: 'Swin2SR 2x',
+  model: 'caidas/swin2SR-classical-sr-x2-64',
+  category: 'upscale',
+  description: 'Fast 2x upscaling',
+  parameters: { scale: 2 },
+  tags: ['fast'],
+  version: '1.0',
+};
+
+const TUNABLE = {
+  id: 'tunable',
+  name: 'Tunable',
+  provider: 'somewhere',
+  model: 'x',
+  capability: 'DENOISE',
+  options: ['strength'],
+  parameters: {
+    prompt: 'restore this photo',
+    steps: {
+      type: 'integer',
+      default: 20,
+      minimum: 1,
+      maximum: 50,
+    },
+    mode: {
+      type: 'string',
+      enum: ['soft', 'hard'],
+    },
+  },
+};
+
+describe('MODELS_CONFIG', () => {
+  it('takes JSON text or the path of a file, one entry or several', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'heirloom-models-'));
+    const path = join(folder, 'models.json');
+    await writeFile(path, JSON.stringify([SWIN2SR]));
+    expect(readCustomModels(path)).toEqual(readCustomModels(JSON.stringify(SWIN2SR)));
+    await rm(folder, { recursive: true });
+    expect(readCustomModels(undefined)).toEqual([]);
+  });
+
+  it('takes an entry without provider for huggingface, and bare parameters for fixed values', () => {
+    const [model] = readCustomModels(JSON.stringify(SWIN2SR));
+    expect(model).toMatchObject({
+      provider: 'huggingface',
+      capability: 'UPSCALE',
+      fixedParameters: { scale: 2 },
+      parameters: {},
+      upscales: [2],
+    });
+  });
+
+  it('leaves out what is not enabled', () => {
+    expect(readCustomModels(JSON.stringify({ ...SWIN2SR, enabled: false }))).toEqual([]);
+  });
+
+  it('names each wrong field with its entry', () => {
+    const entries = [
+      { ...SWIN2SR, model: '' },
+      { ...SWIN2SR, id: 'Not Good' },
+      { ...SWIN2SR, id: 'b', colour: 'red' },
+      7,
+    ];
+    expect(() => readCustomModels(JSON.stringify(entries))).toThrow(
+      /swin2sr-2x: model: [^]*Not Good: id: [^]*b: entry: [^]*colour[^]*entry 3: /,
+    );
+    expect(() => readCustomModels('[{"id": ')).toThrow('MODELS_CONFIG: cannot be read as JSON');
+    expect(() => readCustomModels('/no/such/file.json')).toThrow('MODELS_CONFIG: cannot be read as JSON');
+  });
+
+  it('checks what a request sets against the schema, and fills in the defaults', () => {
+    const [model] = readCustomModels(JSON.stringify(TUNABLE));
+    if (model === undefined) throw new Error('no model');
+    expect(checkOptions(model, { strength: 0.5, parameters: { steps: 30 } })).toEqual({
+      strength: 0.5,
+      upscale: 1,
+      parameters: {
+        prompt: 'restore this photo',
+        steps: 30,
+      },
+    });
+    expect(checkOptions(model, {}).parameters).toEqual({ prompt: 'restore this photo', steps: 20 });
+    const refused: [object, string][] = [
+      [{ parameters: { steps: 51 } }, 'steps must be between 1 and 50.'],
+      [{ parameters: { steps: 1.5 } }, 'steps must be of type integer.'],
+      [{ parameters: { mode: 'odd' } }, 'mode must be one of soft, hard.'],
+      [{ parameters: { prompt: 'mine' } }, 'The model tunable has no parameter prompt.'],
+      [{ parameters: { constructor: 1 } }, 'The model tunable has no parameter constructor.'],
+      [{ strength: 1.1 }, 'strength must be between 0 and 1.'],
+      [{ strength: Number.NaN }, 'strength must be between 0 and 1.'],
+      [{ upscale: 2 }, 'The model tunable does not take upscale.'],
+    ];
+    for (const [options, message] of refused) expect(() => checkOptions(model, options)).toThrow(message);
+  });
+});
+
+describe('the registry', () => {
+  const LIST = '{ models { id provider capability isDefault status { available reason } } }';
+
+  it('lists built-in and configured models to everybody, with the reason where one is not available', async () => {
+    const app = await appForTest({ MODELS_CONFIG: JSON.stringify(SWIN2SR) });
+    const { models } = await app.ok(LIST);
+    expect(models.map(({ id }: any) => id)).toEqual(['auto', 'tone', 'upscale-2x', 'upscale-4x', 'swin2sr-2x']);
+    expect(models[0]).toMatchObject({
+      provider: 'builtin',
+      isDefault: true,
+      status: { available: true, reason: null },
+    });
+    expect(models[4].status).toEqual({
+      available: false,
+      reason: 'The provider huggingface is not configured on this server.',
+    });
+    const filtered = await app.ok(
+      '{ models(capability: UPSCALE, availableOnly: true) { id } model(id: "nope") { id } }',
+    );
+    expect(filtered).toEqual({ models: [{ id: 'upscale-2x' }, { id: 'upscale-4x' }], model: null });
+  });
+
+  it('refuses a restoration with a model that is not there, or not available, and keeps no photo', async () => {
+    const app = await appForTest({ MODELS_CONFIG: JSON.stringify(SWIN2SR) });
+    const token = await app.guest();
+    const file = { bytes: await photoBytes('chelsea.png') };
+    const unknown = await app.upload(RESTORE, { file }, { modelId: 'nope' }, token);
+    expect(unknown.errors[0]?.extensions).toMatchObject({ code: 'UNKNOWN_MODEL', field: 'input.modelId' });
+    const unavailable = await app.upload(RESTORE, { file }, { modelId: 'swin2sr-2x' }, token);
+    expect([unavailable.status, unavailable.errors[0]?.extensions.code]).toEqual([503, 'MODEL_UNAVAILABLE']);
+    expect(await app.ok('{ viewer { photos { totalCount } } }', {}, token)).toEqual({
+      viewer: { photos: { totalCount: 0 } },
+    });
+  });
+
+  it('shows itself only to people who are signed in under MODELS_REQUIRE_AUTH', async () => {
+    const app = await appForTest({ MODELS_REQUIRE_AUTH: 'true' });
+    const { status, errors } = await app.request(LIST);
+    expect([status, errors[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+    expect((await app.ok(LIST, {}, await app.guest())).models).toHaveLength(4);
+  });
+
+  it.each([
+    ['an unknown default', { DEFAULT_MODEL: 'nope' }, 'DEFAULT_MODEL is nope'],
+    [
+      'a name that is taken',
+      { MODELS_CONFIG: JSON.stringify({ ...SWIN2SR, id: 'auto' }) },
+      'a model of this name exists already',
+    ],
+  ])('refuses to start with %s', async (_name, env, message) => {
+    await expect(appForTest(env)).rejects.toThrow(message);
+  });
+});
