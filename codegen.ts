@@ -36,15 +36,15 @@ const SCALARS = {
 
 /** Typed documents for every client, by path: plain strings to send, with types that are stripped. */
 async function typedDocuments(sdl: string): Promise<[path: string, text: string][]> {
-  const options = {
+  const settings = {
     presetConfig: { fragmentMasking: false },
     config: { documentMode: 'string', enumsAsTypes: true, useTypeImports: true, scalars: SCALARS },
   };
-  const outputs = await generateTypes(
+  const outputs: { filename: string; content: string }[] = await generateTypes(
     {
       schema: sdl,
       generates: Object.fromEntries(
-        Object.entries(CLIENTS).map(([folder, documents]) => [folder, { preset: 'client', documents, ...options }]),
+        Object.entries(CLIENTS).map(([folder, documents]) => [folder, { preset: 'client', documents, ...settings }]),
       ),
       importExtension: '.ts',
       silent: true,

@@ -5,6 +5,7 @@ import { createSlots } from './limits/slots.ts';
 import type { Log } from './log.ts';
 import { openMechanisms } from './mechanisms.ts';
 import { createFileSource } from './restorations/files.ts';
+import { reconcile } from './restorations/reconcile.ts';
 import { schema } from './schema.ts';
 import { createFeatures, type Services } from './services.ts';
 import { GRAPHIQL_TABS } from './web/graphiql-tabs.ts';
@@ -58,6 +59,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     services,
     systemContext,
     async listen() {
+      await reconcile({ fork, queue, log });
       await queue.start(handlers);
       const address = await server.listen();
       await lock.announce({ url: address.url, pid: process.pid });

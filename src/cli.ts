@@ -1,6 +1,7 @@
-import { columns, exitCodes, type Command, type CommandContext } from './cli/command.ts';
+import type { Command, CommandContext } from './cli/command.ts';
 import { cleanupCommand } from './cli/cleanup.ts';
 import { CliError, EXIT, reasonOf, UsageError, type Exit } from './cli/exit.ts';
+import { columns, exitCodes } from './cli/help.ts';
 import { abortOnSignals } from './cli/interrupt.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { restoreCommand } from './cli/restore.ts';

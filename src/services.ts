@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { createPasswords } from './auth/passwords.ts';
 import { createAuth, type Auth } from './auth/service.ts';
 import { createTokens } from './auth/tokens.ts';
@@ -10,6 +11,7 @@ import { createModels, type Models } from './models/service.ts';
 import { createCleanup, type Cleanup } from './ops/cleanup.ts';
 import type { Configuration } from './ops/configuration.ts';
 import { createHealth, type HealthService } from './ops/health.ts';
+import { createSweep } from './ops/sweep.ts';
 import { createReceiver } from './photos/receive.ts';
 import { createRenditions, type Renditions } from './photos/renditions.ts';
 import { createPhotos, type Photos } from './photos/service.ts';
@@ -53,7 +55,7 @@ export interface Features {
 }
 
 export function createFeatures(mechanisms: Mechanisms): Features {
-  const { config, log, now, fork, storage, spool, scratchDir, links, limiter, bus, queue } = mechanisms;
+  const { config, log, now, fork, storage, scratchDir, links, limiter, bus, queue } = mechanisms;
   const { imageLimits, resultLimits } = mechanisms;
 
   const events = createEvents({ bus, now });
@@ -111,7 +113,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
 
   const cleanup = createCleanup({
     auth,
-    spool,
+    sweep: createSweep({ storage, fork, log, folders: [uploadDir, processedDir], temporary: basename(scratchDir), now }),
     systemContext,
     fork,
     log,
@@ -125,6 +127,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     journal,
     results,
     renditions,
+    progress,
     fork,
     log,
     concurrency: config.maxConcurrent,

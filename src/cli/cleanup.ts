@@ -4,8 +4,9 @@ import { withApp } from './data-folder.ts';
 
 export const cleanupCommand = defineCommand({
   summary: 'End idle sessions and remove what nobody needs, once',
-  description:
+  description: [
     'Does once what a running service does every few hours: ends the sessions that were not used for SESSION_CLEANUP_HOURS (guests go with all their photos), finishes removals that were cut short, and deletes old temporary files. The data folder must not be in use.',
+  ],
   options: {},
   async run(_input, { config, terminal }) {
     const settings = config();

@@ -3,6 +3,7 @@ import { createWriteStream, openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
 import { createClient as createSocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
@@ -157,7 +158,12 @@ export function createClient(options: {
           done(null, chunk);
         },
       });
-      await pipeline(Readable.fromWeb(response.body), measure, createWriteStream(path, { flags: 'wx' }), { signal });
+      await pipeline(
+        Readable.fromWeb(response.body as ReadableStream),
+        measure,
+        createWriteStream(path, { flags: 'wx' }),
+        { signal },
+      );
       return hash.digest('hex');
     },
 

@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Config } from '../config.ts';
-import { EXIT, UsageError, type Exit } from './exit.ts';
+import { UsageError, type Exit } from './exit.ts';
+import { columns, exitCodes, paragraph } from './help.ts';
 import { flag, type Options, type Values } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -24,8 +25,8 @@ export interface Command {
 
 interface Definition<T extends Options> {
   summary: string;
-  /** More than the summary, as paragraphs. */
-  description?: string;
+  /** More than the summary: a sentence or more a paragraph. */
+  description?: readonly string[];
   /** What stands behind the options, e.g. `NAME` or `[PHOTO …]`; absent = nothing may. */
   operands?: { usage: string; min: number; max: number };
   options: T;
@@ -53,28 +54,6 @@ function parse(args: readonly string[], options: Options) {
   }
 }
 
-/** Rows of two columns, the second one wrapped to what is left of 100 characters. */
-export function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  const room = 98 - width;
-  return rows
-    .map(([left, right]) => {
-      const lines = [''];
-      for (const word of right.split(' ')) {
-        const line = lines.at(-1) ?? '';
-        if (line !== '' && line.length + 1 + word.length > room) lines.push(word);
-        else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-      }
-      return `  ${left.padEnd(width)}${lines.join(`\n  ${' '.repeat(width)}`)}`;
-    })
-    .join('\n');
-}
-
-/** The table of exit codes, for the help. */
-export function exitCodes(): string {
-  return `Exit codes:\n${columns(Object.values(EXIT).map(({ code, doc }) => [String(code), doc] as const))}`;
-}
-
 /** Makes a command of its table of options and what it does. */
 export function defineCommand<const T extends Options>(definition: Definition<T>): Command {
   const { summary, operands } = definition;
@@ -89,7 +68,7 @@ export function defineCommand<const T extends Options>(definition: Definition<T>
       });
       return [
         `Usage: heirloom ${name} [options]${operands === undefined ? '' : ` ${operands.usage}`}`,
-        definition.description ?? `${summary}.`,
+        ...(definition.description ?? [`${summary}.`]).map(paragraph),
         `Options:\n${columns(rows)}`,
         ...(definition.examples === undefined
           ? []

@@ -34,8 +34,14 @@ function forOneCommand(config: Config): Config {
   const { publicUrl: _, ...rest } = config;
   return {
     ...(rest as Config),
-    ...{ host: '127.0.0.1', port: 0, trustedHosts: [], graphiql: false, shutdownSeconds: 2 },
-    ...{ allowGuests: true, uploadsPerHour: 0, guestRestorationsPerMinute: 0 },
+    host: '127.0.0.1',
+    port: 0,
+    trustedHosts: [],
+    graphiql: false,
+    shutdownSeconds: 2,
+    allowGuests: true,
+    uploadsPerHour: 0,
+    guestRestorationsPerMinute: 0,
   };
 }
 
@@ -66,6 +72,7 @@ async function localService(options: ConnectOptions, stack: AsyncDisposableStack
     options.terminal.note(`Using the service at ${holder.owner.url}.`);
     return holder.owner.url;
   }
+  options.terminal.status('Starting …');
   const { createApp } = await import('../app.ts');
   const log = createLog(options.verbose ? 'info' : 'silent', process.stderr);
   const app = stack.adopt(await createApp(forOneCommand(config), log), (open) => open.close());
@@ -96,6 +103,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const url = server ?? (await localService(options, stack));
   signal.throwIfAborted();
   const token = options.token ?? (await startGuestSession(url, signal));
+  options.terminal.status(null);
   const client = createClient({ url, token, ...(server === undefined ? { localize: localLinks(url) } : {}) });
   stack.defer(() => client.close());
   if (options.token === undefined) {

@@ -4,12 +4,16 @@ import { lockOrExplain } from './data-folder.ts';
 
 export const migrateCommand = defineCommand({
   summary: 'Bring the database up to date',
-  description:
+  description: [
     'Brings the database to the form this version needs, after laying a copy beside it. A service does the same when it starts. The data folder must not be in use.',
+  ],
   options: {},
   async run(_input, { config, terminal }) {
     const { dataDir, databasePath } = config();
-    const [{ ENTITIES }, { migrate, openDatabase }] = await Promise.all([import('../app.ts'), import('../db/orm.ts')]);
+    const [{ ENTITIES }, { migrate, openDatabase }] = await Promise.all([
+      import('../entities.ts'),
+      import('../db/orm.ts'),
+    ]);
     await using stack = new AsyncDisposableStack();
     stack.adopt(await lockOrExplain(dataDir), (lock) => lock.release());
     const database = await openDatabase({ path: databasePath, entities: ENTITIES });

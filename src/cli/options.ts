@@ -29,7 +29,9 @@ export function flag(doc: string, extra: Extra = {}): Option<boolean> {
 /** `--name VALUE`. */
 export function text(value: string, doc: string, extra: Extra = {}): Option<string | undefined> {
   return {
-    ...{ value, doc, ...extra },
+    value,
+    doc,
+    ...extra,
     read(name, given) {
       if (given === '') throw new UsageError(`--${name} is empty.`);
       return typeof given === 'string' ? given : undefined;
@@ -44,7 +46,8 @@ export function number(
   range: { min: number; max: number; whole?: boolean },
 ): Option<number | undefined> {
   return {
-    ...{ value, doc },
+    value,
+    doc,
     read(name, given) {
       if (typeof given !== 'string') return undefined;
       const parsed = given.trim() === '' ? Number.NaN : Number(given);
@@ -60,7 +63,8 @@ export function number(
 export function choice<T>(choices: Readonly<Record<string, T>>, doc: string): Option<T | undefined> {
   const names = Object.keys(choices);
   return {
-    ...{ value: names.join('|'), doc },
+    value: names.join('|'),
+    doc,
     read(name, given) {
       if (typeof given !== 'string') return undefined;
       const chosen = Object.hasOwn(choices, given.toLowerCase()) ? choices[given.toLowerCase()] : undefined;

@@ -46,7 +46,8 @@ export async function planTargets(
   output: string | undefined,
 ): Promise<{ targets: Target[]; format: OutputFormat | undefined }> {
   const intoFolder =
-    output !== undefined && (photos.length > 1 || output.endsWith('/') || output.endsWith(sep) || (await isFolder(output)));
+    output !== undefined &&
+    (photos.length > 1 || output.endsWith('/') || output.endsWith(sep) || (await isFolder(output)));
   if (output !== undefined && !intoFolder) {
     const extension = extname(output);
     const format = FORMAT_OF[extension.toLowerCase()];

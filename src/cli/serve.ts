@@ -2,7 +2,9 @@ import { defineCommand } from './command.ts';
 
 export const serveCommand = defineCommand({
   summary: 'Run the service until Ctrl-C',
-  description: 'Runs the service until Ctrl-C or SIGTERM, like `npm start`. Environment variables and `.env` configure it.',
+  description: [
+    'Runs the service until Ctrl-C or SIGTERM, like `npm start`. Environment variables and `.env` configure it.',
+  ],
   options: {},
   async run(_input, context) {
     const config = context.config();

@@ -30,7 +30,7 @@ function onUser(
 ): Command {
   return defineCommand({
     summary,
-    description: `${description} ${ALSO_WHILE_RUNNING}`,
+    description: [`${description} ${ALSO_WHILE_RUNNING}`],
     operands: NAME,
     options: {},
     async run({ operands: [name = ''] }, context) {
@@ -42,7 +42,7 @@ function onUser(
 
 const add = defineCommand({
   summary: 'Create an account',
-  description: `Creates an account. ${ALSO_WHILE_RUNNING}`,
+  description: [`Creates an account. ${ALSO_WHILE_RUNNING}`],
   operands: NAME,
   options: { admin: flag('Make an administrator of the user.'), ...PASSWORD },
   async run({ values, operands: [name = ''] }, context) {
@@ -55,7 +55,9 @@ const add = defineCommand({
 
 const list = defineCommand({
   summary: 'List the accounts',
-  description: 'Lists the accounts by name: role, day of creation, and whether they are disabled. Guests are not listed.',
+  description: [
+    'Lists the accounts by name: role, day of creation, and whether they are disabled. Guests are not listed.',
+  ],
   options: {},
   async run(_input, context) {
     const users = await asOperator(context, (operator) => operator.users.list(operator.ctx));
@@ -71,7 +73,7 @@ const list = defineCommand({
 
 const setPassword = defineCommand({
   summary: 'Set a new password',
-  description: `Sets a new password and ends all sessions of the user. ${ALSO_WHILE_RUNNING}`,
+  description: [`Sets a new password and ends all sessions of the user. ${ALSO_WHILE_RUNNING}`],
   operands: NAME,
   options: PASSWORD,
   async run({ values, operands: [name = ''] }, context) {
@@ -83,8 +85,9 @@ const setPassword = defineCommand({
 
 const remove = defineCommand({
   summary: 'Remove an account with all its photos',
-  description:
+  description: [
     'Removes an account with all its photos, restorations and files. There is no way back. While a service is running, the user is locked out at once, and the service erases the photos at its next clean-up.',
+  ],
   operands: NAME,
   options: {},
   async run({ operands: [name = ''] }, context) {

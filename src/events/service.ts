@@ -78,6 +78,12 @@ export function createEvents(deps: { bus: EventBus<Topics>; now: () => number })
       if (!more.live && event.sessionId !== null) deps.bus.publish('activity', event.sessionId, published);
     },
 
+    /** Tells those who follow a restoration that it has gone; its log has gone with it. */
+    publishGone(restorationId: string): void {
+      const event = unsaved({ kind: 'RESTORATION_DELETED', sessionId: null, restorationId });
+      deps.bus.publish('restoration', restorationId, { event: { ...event, seq: Number.MAX_SAFE_INTEGER }, ...ALONE });
+    },
+
     read,
 
     /** The newest place in the log of a scope; 0 when it is empty. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphQLSchema } from 'graphql';
 import { _createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Actor } from '../db/context.ts';
 import type { Log } from '../log.ts';
+import { renderPage } from './graphiql.ts';
 import { createMask, type Mask } from './mask.ts';
 import { createPlugins } from './plugins.ts';
 
@@ -32,6 +32,8 @@ export interface ServerContext {
 export interface GraphiQLTab {
   readonly query: string;
   readonly variables?: string;
+  /** Shown in the headers editor. */
+  readonly headers?: string;
 }
 
 export interface GraphQLServerOptions {
@@ -66,9 +68,9 @@ export function createGraphQL(options: GraphQLServerOptions): GraphQLServer {
     graphiql: options.graphiql && {
       title: 'Heirloom',
       subscriptionsProtocol: 'WS',
-      defaultTabs: (options.tabs ?? []).map(({ query, variables }) => ({ query, ...(variables && { variables }) })),
+      defaultTabs: (options.tabs ?? []).map((tab) => ({ ...tab })),
     },
-    renderGraphiQL,
+    renderGraphiQL: renderPage,
     parserAndValidationCache: {
       documentCache: _createLRUCache({ max: CACHED_DOCUMENTS }),
       errorCache: _createLRUCache({ max: CACHED_DOCUMENTS }),

@@ -1,15 +1,5 @@
 import type { GraphQLParams } from 'graphql-yoga';
 import { AppError } from '../errors.ts';
-import type { IncomingFile } from '../storage/spool.ts';
-
-export interface FilePlace {
-  taken: boolean;
-  resolve(file: IncomingFile): void;
-  reject(error: AppError): void;
-}
-
-/** By the name of the part. */
-export type FilePlaces = Map<string, FilePlace>;
 
 const INHERITED = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -25,8 +15,9 @@ function parse(name: string, text: string): Record<string, unknown> {
   if (name === 'operations' && Array.isArray(value)) {
     throw refused('Batching is not supported. Send one operation.');
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refused(`"${name}" must be an object.`);
+  }
   return value as Record<string, unknown>;
 }
 
@@ -36,46 +27,54 @@ export function readOperations(text: string): GraphQLParams {
 }
 
 /**
- * Sets a value deep in the variables. Only what the client itself has written as null is replaced, so a path leads
- * neither to a prototype nor to a function: `variables.toString.call` would take the whole process down.
+ * Where a path leads. Only to what the client itself has written as null, so neither to a prototype nor to a function:
+ * `variables.toString.call` would take the whole process down.
  */
-function replaceNull(operations: GraphQLParams, path: string, value: unknown): void {
+function placeOf(operations: GraphQLParams, path: string): { holder: Record<string, unknown>; key: string } {
   const keys = path.split('.');
-  const last = keys.pop();
+  const key = keys.pop();
   let holder: unknown = operations;
-  const isOwn = (key: string) =>
-    typeof holder === 'object' && holder !== null && !INHERITED.has(key) && Object.hasOwn(holder, key);
-  if (keys[0] !== 'variables' || last === undefined) throw refused('A path of "map" does not lead into the variables.');
-  for (const key of keys) {
-    if (!isOwn(key)) throw refused('A path of "map" is not in the variables.');
-    holder = (holder as Record<string, unknown>)[key];
+  const isOwn = (name: string) =>
+    typeof holder === 'object' && holder !== null && !INHERITED.has(name) && Object.hasOwn(holder, name);
+  if (keys[0] !== 'variables' || key === undefined) throw refused('A path of "map" does not lead into the variables.');
+  for (const name of keys) {
+    if (!isOwn(name)) throw refused('A path of "map" is not in the variables.');
+    holder = (holder as Record<string, unknown>)[name];
   }
-  if (!isOwn(last)) throw refused('A path of "map" is not in the variables.');
-  const target = holder as Record<string, unknown>;
-  if (target[last] !== null) throw refused('A path of "map" does not lead to a null.');
-  target[last] = value;
+  if (!isOwn(key)) throw refused('A path of "map" is not in the variables.');
+  const place = { holder: holder as Record<string, unknown>, key };
+  if (place.holder[key] !== null) throw refused('A path of "map" does not lead to a null.');
+  return place;
 }
 
 /**
- * Puts a promise into `operations` for each file of the map.
+ * Checks a map against its operations, each path before anything follows it.
  *
+ * @returns the paths by the name of their part.
  * @throws AppError BAD_USER_INPUT for a map that makes no sense, PAYLOAD_TOO_LARGE for one with too many files.
  */
-export function placeFiles(operations: GraphQLParams, map: string, maxFiles: number): FilePlaces {
+export function checkMap(operations: GraphQLParams, map: string, maxFiles: number): Map<string, string> {
   const entries = Object.entries(parse('map', map));
   if (entries.length > maxFiles) {
     throw new AppError('PAYLOAD_TOO_LARGE', `The request has ${entries.length} files; the limit is ${maxFiles}.`);
   }
-  const places: FilePlaces = new Map();
-  for (const [name, paths] of entries) {
-    if (!Array.isArray(paths) || paths.length !== 1 || typeof paths[0] !== 'string') {
-      throw refused('Each file of "map" needs a list with exactly one path.');
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingFile>();
-    // Whether a resolver ever asks for it is up to the query.
-    promise.catch(() => {});
-    replaceNull(operations, paths[0], promise);
-    places.set(name, { taken: false, resolve, reject });
+  const paths = new Map<string, string>();
+  for (const [name, list] of entries) {
+    const path: unknown = Array.isArray(list) && list.length === 1 ? list[0] : undefined;
+    if (typeof path !== 'string') throw refused('Each file of "map" needs a list with exactly one path.');
+    const { holder, key } = placeOf(operations, path);
+    // Two files in one place: the second finds it taken.
+    holder[key] = name;
+    paths.set(name, path);
   }
-  return places;
+  return paths;
+}
+
+/** Replaces what stands at a checked path. */
+export function replaceAt(operations: GraphQLParams, path: string, replace: (value: unknown) => unknown): void {
+  const keys = path.split('.');
+  const key = keys.pop() ?? '';
+  let holder = operations as Record<string, unknown>;
+  for (const name of keys) holder = holder[name] as Record<string, unknown>;
+  holder[key] = replace(holder[key]);
 }

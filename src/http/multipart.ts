@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import busboy from 'busboy';
+import { processRequest, type Upload } from 'graphql-upload-minimal';
 import type { GraphQLParams } from 'graphql-yoga';
 import { AppError } from '../errors.ts';
 import type { RequestFacts } from '../graphql/server.ts';
 import type { IncomingFile, SpooledFile } from '../storage/spool.ts';
 import { assertLength } from './bodies.ts';
-import { placeFiles, readOperations, type FilePlaces } from './multipart-map.ts';
+import { checkMap, readOperations, replaceAt } from './multipart-map.ts';
+import { vetRequest } from './vetted-request.ts';
 import { detach } from './detach.ts';
 
 /** Bytes for boundaries and part headers, beyond the files and the two fields. */
@@ -36,32 +37,22 @@ export interface Multipart {
   read(req: IncomingMessage, res: ServerResponse, facts: RequestFacts): Promise<GraphQLParams>;
 }
 
-const tooMany = (what: string) => new AppError('PAYLOAD_TOO_LARGE', `The request has too many ${what}.`);
-const refused = (message: string) => new AppError('BAD_USER_INPUT', message);
+const refused = (message: string, cause?: unknown) => new AppError('BAD_USER_INPUT', message, { cause });
+
+const tooLong = (cause?: unknown) =>
+  new AppError('PAYLOAD_TOO_LARGE', 'The request has too many files or too long a field.', { cause });
+
+/** What graphql-upload-minimal throws has a `status`, what busboy throws has none. */
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if ((error as { status?: unknown }).status === 413) return tooLong(error);
+  return refused('The multipart body is malformed or incomplete. Send it again.', error);
+}
 
 /** Creates the parser of multipart requests. */
 export function createMultipart(options: MultipartOptions): Multipart {
   const { spool, uploadSlots, maxFiles, maxFieldBytes } = options;
   const maxFileBytes = options.maxFileBytes > 0 ? options.maxFileBytes : Infinity;
-
-  function createParser(req: IncomingMessage): busboy.Busboy {
-    try {
-      return busboy({
-        headers: req.headers,
-        defParamCharset: 'utf8',
-        limits: {
-          fieldSize: maxFieldBytes,
-          fields: 2,
-          files: maxFiles,
-          // busboy reports its limit when it is reached, not when it is passed.
-          fileSize: maxFileBytes + 1,
-          headerPairs: 50,
-        },
-      });
-    } catch {
-      throw refused('The multipart body has no usable boundary.');
-    }
-  }
 
   function takeSlot({ actor, address }: RequestFacts): () => void {
     if (actor.kind === 'anonymous') {
@@ -86,7 +77,7 @@ export function createMultipart(options: MultipartOptions): Multipart {
         for (const file of spooling) void file.then((spooled) => spooled.discard()).catch(() => {});
       });
       try {
-        return await receive(req, answered.signal, spooling, release);
+        return await receive(req, res, answered.signal, spooling, release);
       } catch (error) {
         release();
         throw error;
@@ -94,87 +85,64 @@ export function createMultipart(options: MultipartOptions): Multipart {
     },
   };
 
-  function receive(
+  async function receive(
     req: IncomingMessage,
+    res: ServerResponse,
     signal: AbortSignal,
     spooling: Promise<SpooledFile>[],
     release: () => void,
   ): Promise<GraphQLParams> {
-    const parser = createParser(req);
-    const { promise, resolve, reject } = Promise.withResolvers<GraphQLParams>();
     let operations: GraphQLParams | undefined;
-    let places: FilePlaces | undefined;
-    let ended = false;
-
-    async function settle(): Promise<void> {
-      await Promise.allSettled(spooling);
-      release();
-    }
-
-    /** Ends the parsing; what has not arrived by now never will. */
-    function finish(error: AppError): void {
-      if (ended) return;
-      ended = true;
-      signal.removeEventListener('abort', onAbort);
-      req.off('close', onClose);
-      reject(error);
-      for (const place of places?.values() ?? []) place.reject(error);
-      req.unpipe(parser);
-      // A parser that is destroyed reports a part it was in the midst of.
-      parser.on('error', () => {}).destroy();
-      req.resume();
-      void settle();
-    }
-    const onAbort = () => finish(refused('The upload was cut off.'));
-    const onClose = () => {
-      if (!req.complete) finish(refused('The connection was closed during the upload.'));
-    };
-
-    const fields: Record<string, (value: string) => void> = {
-      operations(value) {
-        if (operations !== undefined) throw refused('There is more than one "operations".');
-        operations = readOperations(value);
+    let paths: Map<string, string> | undefined;
+    const taken = new Set<string>();
+    const { request, end } = vetRequest(req, {
+      field(name, value, { valueTruncated }) {
+        if (valueTruncated) throw tooLong();
+        if (name === 'operations') {
+          if (operations !== undefined) throw refused('There is more than one "operations".');
+          operations = readOperations(value);
+        } else if (name === 'map') {
+          if (operations === undefined) throw refused('"operations" must come before "map".');
+          paths = checkMap(operations, value, maxFiles);
+        } else {
+          throw refused('Only "operations", "map" and the files of the map are taken.');
+        }
       },
-      map(value) {
-        if (operations === undefined) throw refused('"operations" must come before "map".');
-        places = placeFiles(operations, value, maxFiles);
-        resolve(operations);
+      file(name) {
+        if (paths === undefined) throw refused('"map" must come before the files.');
+        if (!paths.has(name) || taken.has(name)) throw refused('A file is not in the map.');
+        taken.add(name);
       },
-    };
+    });
+    signal.addEventListener('abort', () => end(refused('The upload was cut off.')), { once: true });
+    const params = (await processRequest(request, res, {
+      maxFieldSize: maxFieldBytes,
+      // busboy reports its limit when it is reached, not when it is passed.
+      maxFileSize: maxFileBytes + 1,
+      maxFiles,
+    }).catch((error: unknown) => {
+      throw asAppError(error);
+    })) as GraphQLParams;
 
-    parser.on('field', (name, value, { valueTruncated }) => {
-      if (ended) return;
-      const read = Object.hasOwn(fields, name) ? fields[name] : undefined;
-      try {
-        if (valueTruncated) throw tooMany(`bytes in "${name.slice(0, 40)}"`);
-        if (read === undefined) throw refused('Only "operations", "map" and the files of the map are taken.');
-        read(value);
-      } catch (error) {
-        finish(error as AppError);
-      }
+    const arriving = [...(paths ?? new Map<string, string>()).values()].map((path) => {
+      const file = Promise.withResolvers<IncomingFile>();
+      replaceAt(params, path, (upload) => {
+        (upload as Upload).promise
+          .then((part) => {
+            const spooled = spool.spool(detach(part.createReadStream(), maxFileBytes), { signal });
+            spooled.catch(() => {});
+            spooling.push(spooled);
+            file.resolve({ filename: part.filename ?? '', spooled });
+            return spooled;
+          })
+          .catch((error: unknown) => file.reject(asAppError(error)));
+        return file.promise;
+      });
+      // Whether a resolver ever asks for it is up to the query.
+      file.promise.catch(() => {});
+      return file.promise.then(({ spooled }) => spooled);
     });
-    parser.on('file', (name, stream, { filename }) => {
-      const place = places?.get(name);
-      if (ended || place === undefined || place.taken) {
-        stream.on('error', () => {}).resume();
-        finish(refused(places === undefined ? '"map" must come before the files.' : 'A file is not in the map.'));
-        return;
-      }
-      place.taken = true;
-      const spooled = spool.spool(detach(stream, maxFileBytes), { signal });
-      spooled.catch(() => {});
-      spooling.push(spooled);
-      place.resolve({ filename: filename ?? '', spooled } satisfies IncomingFile);
-    });
-    parser.once('filesLimit', () => finish(tooMany('files')));
-    parser.once('fieldsLimit', () => finish(refused('There are more fields than "operations" and "map".')));
-    parser.once('error', (error: Error) => finish(refused(`The multipart body is malformed: ${error.message}.`)));
-    parser.once('close', () => {
-      finish(refused(places === undefined ? '"operations" or "map" is missing.' : 'A file of the map is missing.'));
-    });
-    signal.addEventListener('abort', onAbort, { once: true });
-    req.once('close', onClose);
-    req.pipe(parser);
-    return promise;
+    void Promise.allSettled(arriving).then(release);
+    return params;
   }
 }

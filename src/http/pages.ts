@@ -23,3 +23,10 @@ export const PAGE_HEADERS: OutgoingHttpHeaders = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cache-Control': 'no-cache',
 };
+
+/** A page, or a part of one. */
+export interface Page {
+  readonly body: string;
+  /** Over those of every page: another type, a stricter policy. */
+  readonly headers?: OutgoingHttpHeaders;
+}

@@ -12,7 +12,7 @@ import { createGraphQLRoute } from './graphql-route.ts';
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
 import { createMultipart, type MultipartOptions } from './multipart.ts';
 import { createOrigins } from './origins.ts';
-import { PAGE_HEADERS } from './pages.ts';
+import { PAGE_HEADERS, type Page } from './pages.ts';
 import { createRequestReader, pathOf, requestIdOf } from './request.ts';
 import { respond, respondWithError } from './respond.ts';
 import { createSessionWatch, type Authenticate, type OnSessionEnded } from './sessions.ts';
@@ -48,7 +48,7 @@ export interface HttpServerDeps {
   readonly files: FilesOptions;
   readonly health: Health;
   /** Pages by path; `/` where nothing else is given leads nowhere. */
-  readonly pages: Readonly<Record<string, { readonly html: string }>>;
+  readonly pages: Readonly<Record<string, Page>>;
   readonly onSessionEnded: OnSessionEnded;
   /** What GraphiQL shows at the first visit. */
   readonly tabs?: readonly GraphiQLTab[];
@@ -113,8 +113,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   });
   const serveFile = createFiles(deps.files);
 
-  const handlePage: Handler = (req, res) =>
-    respond(req, res, { status: 200, headers: PAGE_HEADERS, body: pages[pathOf(req)]?.html ?? '' });
+  const handlePage: Handler = (req, res) => {
+    const { body = '', headers } = pages[pathOf(req)] ?? {};
+    return respond(req, res, { status: 200, headers: { ...PAGE_HEADERS, ...headers }, body });
+  };
   const routes: readonly { matches(path: string): boolean; methods: readonly string[]; handle: Handler }[] = [
     {
       matches: (path) => path === '/graphql',

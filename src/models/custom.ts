@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { ConfigError } from '../config.ts';
 import { CAPABILITIES, MODEL_OPTIONS, type Capability } from '../providers/provider.ts';
 import type { Model, ParameterSchema } from './model.ts';
 
@@ -77,7 +78,7 @@ function toModel(entry: z.infer<typeof entrySchema>): Model {
 /**
  * The models of MODELS_CONFIG: JSON text, or the path of a JSON file; one entry or an array of them.
  *
- * @throws Error that names each wrong field, each with the id of its entry.
+ * @throws ConfigError that names each wrong field, each with the id of its entry.
  */
 export function readCustomModels(source: string | undefined): Model[] {
   if (source === undefined || source.trim() === '') return [];
@@ -85,7 +86,7 @@ export function readCustomModels(source: string | undefined): Model[] {
   try {
     parsed = JSON.parse(/^\s*[[{]/.test(source) ? source : readFileSync(source, 'utf8'));
   } catch (error) {
-    throw new Error(`MODELS_CONFIG: cannot be read as JSON: ${(error as Error).message}`, { cause: error });
+    throw new ConfigError([`MODELS_CONFIG: cannot be read as JSON: ${(error as Error).message}`]);
   }
   const entries = Array.isArray(parsed) ? parsed : [parsed];
   const problems: string[] = [];
@@ -99,10 +100,10 @@ export function readCustomModels(source: string | undefined): Model[] {
     const id = (entry as { id?: unknown } | null)?.id;
     for (const issue of result.error.issues) {
       problems.push(
-        `${typeof id === 'string' ? id : `entry ${index}`}: ${issue.path.join('.') || 'entry'}: ${issue.message}`,
+        `MODELS_CONFIG: ${typeof id === 'string' ? id : `entry ${index}`}: ${issue.path.join('.') || 'entry'}: ${issue.message}`,
       );
     }
   }
-  if (problems.length > 0) throw new Error(`MODELS_CONFIG:\n- ${problems.join('\n- ')}`);
+  if (problems.length > 0) throw new ConfigError(problems);
   return models;
 }

@@ -1,3 +1,4 @@
+import { ConfigError } from '../config.ts';
 import { AppError } from '../errors.ts';
 import type { ServiceContext } from '../db/context.ts';
 import { requireUser } from '../auth/require.ts';
@@ -28,7 +29,7 @@ function builtInModels(provider: Provider): Model[] {
  * The registry: what providers bring along, and what MODELS_CONFIG adds. Made once at start.
  *
  * @param custom entries of MODELS_CONFIG; one with the id of a built-in model is refused.
- * @throws Error when two models have the same id, or the default model does not exist.
+ * @throws ConfigError when two models have the same id, or the default model does not exist.
  */
 export function createModels(deps: {
   providers: readonly Provider[];
@@ -39,13 +40,15 @@ export function createModels(deps: {
   const providers = new Map(deps.providers.map((provider) => [provider.id, provider]));
   const models = new Map<string, Model>();
   for (const model of [...deps.providers.flatMap(builtInModels), ...deps.custom]) {
-    if (models.has(model.id)) throw new Error(`MODELS_CONFIG: ${model.id}: id: a model of this name exists already`);
+    if (models.has(model.id)) {
+      throw new ConfigError([`MODELS_CONFIG: ${model.id}: id: a model of this name exists already`]);
+    }
     models.set(model.id, model);
   }
   if (!models.has(deps.defaultModel)) {
-    throw new Error(
+    throw new ConfigError([
       `DEFAULT_MODEL is ${deps.defaultModel}: there is no such model; there are ${[...models.keys()].join(', ')}`,
-    );
+    ]);
   }
 
   async function availability(model: Model, signal: AbortSignal): Promise<Availability> {

@@ -4,23 +4,22 @@ import type { ServiceContext } from '../db/context.ts';
 import type { Log } from '../log.ts';
 import { SubmissionEntity } from '../restorations/entity.ts';
 import { IDEMPOTENCY_MS } from '../restorations/submit.ts';
-import type { Spool } from '../storage/spool.ts';
+import type { Sweep, Swept } from './sweep.ts';
 
-/** A temporary file that nobody has written to for so long belongs to nobody. */
-const TEMPORARY_MS = 3600 * 1000;
+/** setInterval takes no more. */
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
-export interface CleanedUp {
+export interface CleanedUp extends Swept {
   guests: number;
   sessions: number;
   failed: number;
-  temporaryFiles: number;
   idempotencyKeys: number;
 }
 
 /** Ends what nobody uses any more, at start and every few hours. */
 export function createCleanup(deps: {
   auth: Auth;
-  spool: Spool;
+  sweep: Sweep;
   systemContext: (signal: AbortSignal) => ServiceContext;
   fork: () => EntityManager;
   log: Log;
@@ -28,7 +27,7 @@ export function createCleanup(deps: {
   intervalHours: number;
   now: () => number;
 }) {
-  const { auth, spool, log } = deps;
+  const { auth, sweep, log } = deps;
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
@@ -37,16 +36,17 @@ export function createCleanup(deps: {
     const { guests, sessions, failed } = await auth.endIdleSessions(deps.systemContext(stopping.signal), {
       idleHours: deps.idleHours,
     });
-    const temporaryFiles = await spool.sweep(TEMPORARY_MS);
+    const swept = await sweep.files(stopping.signal);
     const expired = new Date(deps.now() - IDEMPOTENCY_MS);
     const idempotencyKeys = await deps.fork().nativeDelete(SubmissionEntity, { createdAt: { $lt: expired } });
-    const done = { guests, sessions, failed, temporaryFiles, idempotencyKeys };
+    const done = { guests, sessions, failed, idempotencyKeys, ...swept };
     log.info(done, 'cleaned up');
     return done;
   }
 
-  function runInBackground(): void {
-    running = run().catch((err: unknown) => {
+  /** One after the other: a long one must not meet the next. */
+  function inBackground(work: () => Promise<unknown>): void {
+    running = running.then(work).catch((err: unknown) => {
       if (!stopping.signal.aborted) log.error({ err }, 'the clean-up failed');
     });
   }
@@ -56,8 +56,11 @@ export function createCleanup(deps: {
 
     /** Begins at once, in the background, and goes on by the interval; 0 = only now. */
     start(): void {
-      runInBackground();
-      if (deps.intervalHours > 0) timer = setInterval(runInBackground, deps.intervalHours * 3600 * 1000).unref();
+      inBackground(run);
+      inBackground(() => sweep.missing(stopping.signal));
+      if (deps.intervalHours === 0) return;
+      const ms = Math.min(deps.intervalHours * 3_600_000, LONGEST_INTERVAL_MS);
+      timer = setInterval(() => inBackground(run), ms).unref();
     },
 
     async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import { UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/sqlite';
 import PQueue from 'p-queue';
-import { requireUser } from '../auth/require.ts';
-import type { Owned, ServiceContext } from '../db/context.ts';
+import { requireUser, unauthenticated } from '../auth/require.ts';
+import type { Owned, ServiceContext, UserActor } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
 import { selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
@@ -23,6 +23,15 @@ export interface Received {
   readonly photo: Owned<Photo>;
   /** False when the same bytes were there already. */
   readonly isNew: boolean;
+}
+
+/** Logged out or deleted while the upload was under way: what came in then must not outlive its owner. */
+async function assertStillHere(em: EntityManager, { userId, sessionId }: UserActor): Promise<void> {
+  const rows = await em.execute<unknown[]>(
+    'select 1 from session s join user u on u.id = s.user_id where s.id = ? and u.id = ? and u.disabled_at is null',
+    [sessionId, userId],
+  );
+  if (rows.length === 0) throw unauthenticated();
 }
 
 /** Takes uploads in. */
@@ -107,9 +116,16 @@ export function createReceiver(deps: {
       write: (em: EntityManager, photo: Owned<Photo>) => Promise<T>,
     ): Promise<{ photo: Owned<Photo>; written: T }> {
       const { photo, isNew } = received;
-      if (!isNew) return { photo, written: await ctx.em.transactional((em) => write(em, photo)) };
+      if (!isNew) {
+        const written = await ctx.em.transactional(async (em) => {
+          await assertStillHere(em, requireUser(ctx));
+          return write(em, photo);
+        });
+        return { photo, written };
+      }
       try {
         const { written, event } = await ctx.em.transactional(async (em) => {
+          await assertStillHere(em, requireUser(ctx));
           await em.insert(PhotoEntity, photo);
           const sessionId = requireUser(ctx).sessionId;
           const uploaded = await events.append(em, { kind: 'PHOTO_UPLOADED', sessionId, photoId: photo.id });

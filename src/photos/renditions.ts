@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/sqlite';
+import PQueue from 'p-queue';
 import type { ServiceContext } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
 import { selectRows } from '../db/rows.ts';
@@ -10,6 +11,9 @@ import { RenditionEntity, type Rendition } from './entity.ts';
 
 /** Made after every upload and every result; ORIGINAL waits until somebody asks for it. */
 export const EAGER_RENDITIONS: readonly RenditionName[] = ['THUMBNAIL', 'PREVIEW', 'MEDIUM', 'LARGE'];
+
+/** Renditions made on request at once: each holds a whole decoded picture. */
+const MAKING_AT_ONCE = 2;
 
 /** Derived files, kept beside the file they are made from. */
 export function createRenditions(deps: {
@@ -23,6 +27,7 @@ export function createRenditions(deps: {
   now: () => number;
 }) {
   const { storage } = deps;
+  const making = new PQueue({ concurrency: MAKING_AT_ONCE });
 
   const keyOf = (sourceKey: string, name: RenditionName): string =>
     `${sourceKey.replace(/\.[A-Za-z0-9]+$/, '')}.${name.toLowerCase()}.webp`;
@@ -64,25 +69,45 @@ export function createRenditions(deps: {
       }
     },
 
-    /** One rendition, made and written now where it is missing; null when its source has gone. */
+    /**
+     * One rendition, made and written now where it is missing; null when its source has gone.
+     *
+     * @param isThere whether the owner still exists, asked in the transaction that writes the row.
+     */
     async findOrMake(
       ctx: ServiceContext,
       owner: { ownerId: string; sourceKey: string; format: string },
       name: RenditionName,
+      isThere: (em: EntityManager) => Promise<boolean>,
     ): Promise<Rendition | null> {
       const there = async () => (await renditions.of(ctx.em, [owner.ownerId])).find((row) => row.name === name) ?? null;
       const found = await there();
       if (found !== null) return found;
-      const [made] = await renditions.make(owner, [name], ctx.signal);
-      if (made === undefined) return null;
-      try {
-        await ctx.em.insert(RenditionEntity, made);
-        return made;
-      } catch (error) {
-        if (!(error instanceof UniqueConstraintViolationException)) throw error;
-        // Another request was faster; both wrote the same file.
-        return there();
-      }
+      return making.add(
+        async () => {
+          // Whoever waited before us may have asked for the same.
+          const meanwhile = await there();
+          if (meanwhile !== null) return meanwhile;
+          const [made] = await renditions.make(owner, [name], ctx.signal);
+          if (made === undefined) return null;
+          try {
+            const written = await ctx.em.transactional(async (em) => {
+              if (!(await isThere(em))) return false;
+              await em.insert(RenditionEntity, made);
+              return true;
+            });
+            if (written) return made;
+          } catch (error) {
+            // Another request was faster; both wrote the same file.
+            if (error instanceof UniqueConstraintViolationException) return there();
+            await renditions.drop([made]);
+            throw error;
+          }
+          await renditions.drop([made]);
+          return null;
+        },
+        { signal: ctx.signal },
+      );
     },
 
     async insert(em: EntityManager, rows: readonly Rendition[]): Promise<void> {
@@ -101,9 +126,14 @@ export function createRenditions(deps: {
       return rows.sort((a, b) => RENDITIONS[a.name].side - RENDITIONS[b.name].side);
     },
 
-    /** Removes the rows in the caller's transaction; the files are its to delete after the commit. */
-    async forget(em: EntityManager, ownerIds: readonly string[]): Promise<void> {
-      await em.nativeDelete(RenditionEntity, { ownerId: { $in: [...ownerIds] } });
+    /**
+     * Removes the rows in the caller's transaction; the files are its to delete after the commit.
+     *
+     * @param names default all.
+     */
+    async forget(em: EntityManager, ownerIds: readonly string[], names?: readonly RenditionName[]): Promise<void> {
+      const some = names === undefined ? {} : { name: { $in: [...names] } };
+      await em.nativeDelete(RenditionEntity, { ownerId: { $in: [...ownerIds] }, ...some });
     },
   };
   return renditions;

@@ -17,7 +17,7 @@ export const PhotoRef = builder.objectRef<Photo>('Photo');
 builder.node(PhotoRef, {
   description: 'An uploaded original. It is never altered.',
   id: { description: 'Global id.', resolve: (photo) => photo.id },
-  loadOne: (id, context) => context.services.photos.find(context, id),
+  loadOne: (id, context) => loadPhoto(context, id),
   fields: (t) => ({
     originalFilename: t.exposeString('originalFilename', {
       description: 'What its owner called it, cleaned for showing.',
@@ -54,8 +54,8 @@ builder.node(PhotoRef, {
       description: 'One size, made now where it is missing (ORIGINAL is only ever made this way).',
       args: { name: t.arg({ type: RenditionNameEnum, required: true, description: 'Which size.' }) },
       resolve: async (photo, { name }, context) => {
-        const owner = { ownerId: photo.id, sourceKey: photo.storageKey, format: photo.format };
-        const row = await context.services.renditions.findOrMake(context, owner, name);
+        const made = (await loadRenditions(context, photo.id)).find((row) => row.name === name);
+        const row = made ?? (await context.services.photos.rendition(context, photo, name));
         return row && { ...row, kind: 'photos' as const };
       },
     }),

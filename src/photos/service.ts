@@ -1,9 +1,11 @@
+import type { EntityManager } from '@mikro-orm/sqlite';
 import { requireUser } from '../auth/require.ts';
 import type { Owned, ServiceContext } from '../db/context.ts';
 import { readPage, type Page, type PageArgs } from '../db/keyset.ts';
 import { selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { Events } from '../events/service.ts';
+import type { RenditionName } from '../imaging/renditions.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { IncomingFile } from '../storage/spool.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -14,6 +16,13 @@ import { EAGER_RENDITIONS, type Renditions } from './renditions.ts';
 
 export const MAX_PHOTOS_AT_ONCE = 50;
 
+/** After the rows have gone. A file that stays because of an error is found by the next sweep. */
+export async function deleteFiles(ctx: ServiceContext, storage: Storage, keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    await storage.delete(key).catch((err: unknown) => ctx.log.error({ err, key }, 'could not delete a file'));
+  }
+}
+
 function checkCount(count: number, field: string): void {
   if (count <= MAX_PHOTOS_AT_ONCE) return;
   throw new AppError('BAD_USER_INPUT', `No more than ${MAX_PHOTOS_AT_ONCE} photos at once.`, { field });
@@ -21,8 +30,10 @@ function checkCount(count: number, field: string): void {
 
 /** What hangs on photos and goes with them; injected, since restorations know photos and not the reverse. */
 export interface Dependants {
-  /** Stops what works on these photos; answers the files and the owners of the renditions that go too. */
-  release(ctx: ServiceContext, photoIds: readonly string[]): Promise<{ storageKeys: string[]; ownerIds: string[] }>;
+  /** The files and the owners of the renditions that go too, as of the transaction that removes these photos. */
+  of(em: EntityManager, photoIds: readonly string[]): Promise<{ storageKeys: string[]; ownerIds: string[] }>;
+  /** After the commit: stops what works on them, and tells those who follow it. */
+  gone(ownerIds: readonly string[]): Promise<void>;
 }
 
 /** Uploaded originals: finding, listing, deleting, and their renditions. */
@@ -51,15 +62,17 @@ export function createPhotos(deps: {
     return id === null ? null : ((await ownMany(ctx, [id]))[0] ?? null);
   }
 
-  /** Removes photos with everything that hangs on them: rows first, then the files. */
+  /**
+   * Removes photos with everything that hangs on them: rows first, so that whoever works on them finds its claim lost and
+   * takes away what it has stored; then the files.
+   */
   async function erase(ctx: ServiceContext, photos: readonly Owned<Photo>[]): Promise<void> {
     if (photos.length === 0) return;
     const ids = photos.map((photo) => photo.id);
-    const dependants = await deps.dependants.release(ctx, ids);
-    const owners = [...ids, ...dependants.ownerIds];
-    await Promise.all(ids.map((id) => queue.cancel('photo', id)));
-    const files = await renditions.of(ctx.em, owners);
-    const gone = await ctx.em.transactional(async (em) => {
+    const { deleted, keys, ownerIds } = await ctx.em.transactional(async (em) => {
+      const dependants = await deps.dependants.of(em, ids);
+      const owners = [...ids, ...dependants.ownerIds];
+      const files = [...photos, ...(await renditions.of(em, owners))].map((file) => file.storageKey);
       await renditions.forget(em, owners);
       await em.nativeDelete(PhotoEntity, { id: { $in: ids } });
       await events.forget(em, { photoIds: ids });
@@ -68,25 +81,31 @@ export function createPhotos(deps: {
         if (sessionId !== null)
           appended.push(await events.append(em, { kind: 'PHOTO_DELETED', sessionId, photoId: id }));
       }
-      return appended;
+      return { deleted: appended, keys: [...files, ...dependants.storageKeys], ownerIds: dependants.ownerIds };
     });
-    const keys = [...photos, ...files].map((file) => file.storageKey);
-    for (const key of [...keys, ...dependants.storageKeys]) await storage.delete(key);
-    for (const event of gone) events.publish(event);
+    for (const event of deleted) events.publish(event);
+    await Promise.all([deps.dependants.gone(ownerIds), ...ids.map((id) => queue.cancel('photo', id))]);
+    await deleteFiles(ctx, storage, keys);
   }
 
   /** Makes the rows of new renditions visible, unless the photo has gone meanwhile. */
   async function publishRenditions(ctx: ServiceContext, photoId: string, rows: Rendition[]): Promise<void> {
-    const event = await ctx.em.transactional(async (em) => {
-      const [photo] = await selectRows(em, PhotoEntity, 'where t.id = ?', [photoId]);
-      if (photo === undefined) return null;
-      await renditions.forget(em, [photoId]);
-      await renditions.insert(em, rows);
-      const { sessionId } = photo;
-      return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
-    });
-    if (event === null) await renditions.drop(rows);
-    else if (event !== undefined) events.publish(event);
+    const names = rows.map(({ name }) => name);
+    try {
+      const event = await ctx.em.transactional(async (em) => {
+        const [photo] = await selectRows(em, PhotoEntity, 'where t.id = ?', [photoId]);
+        if (photo === undefined) return null;
+        await renditions.forget(em, [photoId], names);
+        await renditions.insert(em, rows);
+        const { sessionId } = photo;
+        return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
+      });
+      if (event === null) await renditions.drop(rows);
+      else if (event !== undefined) events.publish(event);
+    } catch (error) {
+      await renditions.drop(rows);
+      throw error;
+    }
   }
 
   return {
@@ -114,6 +133,14 @@ export function createPhotos(deps: {
       const photo = await find(ctx, id);
       if (photo === null) throw new AppError('NOT_FOUND', 'There is no such photo.');
       return photo;
+    },
+
+    /** One size of the actor's own photo, made now where it is missing; null when the photo has gone. */
+    async rendition(ctx: ServiceContext, photo: Photo, name: RenditionName): Promise<Rendition | null> {
+      const owner = { ownerId: photo.id, sourceKey: photo.storageKey, format: photo.format };
+      const isThere = async (em: EntityManager): Promise<boolean> =>
+        (await selectRows(em, PhotoEntity, 'where t.id = ?', [photo.id])).length > 0;
+      return renditions.findOrMake(ctx, owner, name, isThere);
     },
 
     /** @throws AppError UNAUTHENTICATED, BAD_USER_INPUT. */

@@ -59,6 +59,7 @@ export function createAttempt(deps: {
 
     /** Stages are written one after the other, in the order in which they were reported. */
     function enter(stage: RestorationStage, message: string | null): void {
+      if (stage === latest.stage) return;
       const { percent } = board.current;
       latest = { ...latest, stage };
       toWrite += 1;
@@ -75,7 +76,7 @@ export function createAttempt(deps: {
     function onProgress({ stage, percent, etaSeconds, message }: RestoreProgress): void {
       const overall = (percent * PROVIDER_SHARE) / 100;
       board.report(overall, etaSeconds ?? etaOf(overall, performance.now() - begun));
-      if (stage !== latest.stage) enter(stage, message ?? null);
+      enter(stage, message ?? null);
     }
 
     try {

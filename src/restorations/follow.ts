@@ -27,11 +27,14 @@ export function createFollow(deps: { events: Events; restorations: Restorations;
       id: string | null,
       after: string | undefined,
     ): Promise<AsyncIterable<Followed>> {
-      const { id: restorationId } = await restorations.get(ctx, id);
+      const { id: restorationId, status, lastEvent } = await restorations.get(ctx, id);
       const from = after === undefined ? null : decodeCursor(after);
+      // The client has seen the end and lost only the word that it was one.
+      const over = from !== null && isFinal(status) && from >= (lastEvent ?? 0);
       const scope = { topic: 'restoration', id: restorationId } as const;
 
       async function* follow(): AsyncGenerator<Followed> {
+        if (over) return;
         // Without a cursor the last stored event is the present state: the log is followed from just before it.
         const start = async (): Promise<number> => {
           const head = await events.head(fork(), scope);
@@ -55,7 +58,11 @@ export function createFollow(deps: { events: Events; restorations: Restorations;
       const { sessionId } = requireUser(ctx);
       const from = after === undefined ? null : decodeCursor(after);
       const scope = { topic: 'activity', id: sessionId } as const;
-      return events.follow(scope, { fork, signal: ctx.signal, after: async () => from ?? events.head(fork(), scope) });
+      const start = async (): Promise<number> => {
+        const head = await events.head(fork(), scope);
+        return from === null ? head : Math.min(from, head);
+      };
+      return events.follow(scope, { fork, signal: ctx.signal, after: start });
     },
   };
 }

@@ -25,7 +25,10 @@ export function createProgress() {
   return {
     get: (restorationId: string): LiveProgress | undefined => live.get(restorationId),
 
-    /** Starts to track one try; `close` ends it. */
+    /** Forgets a try, once how it ended is written. */
+    end: (restorationId: string): void => void live.delete(restorationId),
+
+    /** Starts to track one try; `close` ends the publishing, and where it stood is kept until `end`. */
     track(restorationId: string, publish: (progress: LiveProgress) => void) {
       let timer: NodeJS.Timeout | undefined;
       let last = Number.NEGATIVE_INFINITY;
@@ -46,7 +49,6 @@ export function createProgress() {
         },
         close(): void {
           clearTimeout(timer);
-          live.delete(restorationId);
         },
       };
     },

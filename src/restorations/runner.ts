@@ -11,10 +11,13 @@ import type { Attempt, Finished } from './attempt.ts';
 import { retryDelaySeconds } from './backoff.ts';
 import { RunEntity, type Restoration } from './entity.ts';
 import { LostClaim, restorationById, type Change, type Journal } from './journal.ts';
+import type { ProgressBoard } from './progress.ts';
 import type { Results } from './result.ts';
 import { allows, type Transition } from './states.ts';
 
 const DONE: Outcome = { done: true };
+/** After an error of our own, such as a full disk under the database. */
+const TRY_AGAIN_MS = 5000;
 
 interface RunnerDeps {
   attempt: Attempt;
@@ -22,6 +25,7 @@ interface RunnerDeps {
   journal: Journal;
   results: Results;
   renditions: Renditions;
+  progress: ProgressBoard;
   fork: () => EntityManager;
   log: Log;
   concurrency: number;
@@ -118,14 +122,16 @@ export function createRunner(deps: RunnerDeps): JobHandler {
       await end(running, 'postpone', { stage: null, percent: 0 }, error);
       return { done: false, retryAt: new Date(deps.now() + seconds * 1000) };
     }
-    const patch = { errorCode, errorMessage, errorRetryAfter, errorProvider, stage: null, finishedAt: time() };
-    await end(running, 'fail', patch, error);
+    const percent = deps.progress.get(running.id)?.percent ?? running.percent;
+    const failure = { errorCode, errorMessage, errorRetryAfter, errorProvider };
+    await end(running, 'fail', { ...failure, percent, stage: null, finishedAt: time() }, error);
     return DONE;
   }
 
   /** What an aborted try leaves behind depends on who aborted it. */
   async function stopped(running: Restoration, reason: StopReason): Promise<Outcome> {
     if (reason !== 'shutdown') {
+      // The restoration has its end already, or is somebody else's now; this run has none yet.
       const run = { restorationId: running.id, number: running.attempts, finishedAt: null };
       await fork().nativeUpdate(RunEntity, run, { finishedAt: time() });
       return DONE;
@@ -136,6 +142,13 @@ export function createRunner(deps: RunnerDeps): JobHandler {
     return { done: false, retryAt: time() };
   }
 
+  /** Takes a restoration back from a worker that is no more. */
+  function release(running: Restoration): Promise<Restoration> {
+    const error = new AppError('WORKER_CRASH', 'The service ended while this ran.');
+    // The crash counts as a try, but only the queue's own count of crashes gives a restoration up for them.
+    return end(running, 'release', { stage: null, percent: 0, triesLeft: Math.max(1, running.triesLeft) }, error);
+  }
+
   async function work(running: Restoration, signal: AbortSignal): Promise<Outcome> {
     const timeout = AbortSignal.timeout(deps.timeoutSeconds * 1000);
     try {
@@ -144,7 +157,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
       await succeed(running, await deps.attempt(running, photo, AbortSignal.any([signal, timeout])));
       return DONE;
     } catch (error) {
-      if (error instanceof LostClaim) return DONE;
+      if (error instanceof LostClaim) return stopped(running, 'lease-lost');
       if (signal.aborted) return stopped(running, signal.reason as StopReason);
       if (timeout.aborted) {
         const message = `The restoration took longer than ${deps.timeoutSeconds} seconds.`;
@@ -164,14 +177,20 @@ export function createRunner(deps: RunnerDeps): JobHandler {
     concurrencyPerGroup: deps.concurrencyPerSession,
 
     async run({ refId, fence, signal }: Claim): Promise<Outcome> {
-      const before = await restorationById(fork(), refId);
-      // Delivered twice, deleted or cancelled meanwhile: nothing is left to do.
-      if (before === null || !allows('claim', before.status)) return DONE;
       try {
+        const found = await restorationById(fork(), refId);
+        // Its last try could not write down how it ended: that counts as one, like a crash.
+        const before = found?.status === 'RUNNING' ? await release(found) : found;
+        // Delivered twice, deleted or cancelled meanwhile: nothing is left to do.
+        if (before === null || !allows('claim', before.status)) return DONE;
         return await work(await claim(before, fence), signal);
       } catch (error) {
         if (error instanceof LostClaim) return DONE;
-        throw error;
+        if (signal.aborted) throw error;
+        deps.log.error({ err: error, restorationId: refId }, 'a try could not be written down; it is tried again');
+        return { done: false, retryAt: new Date(deps.now() + TRY_AGAIN_MS) };
+      } finally {
+        deps.progress.end(refId);
       }
     },
 
@@ -188,10 +207,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
 
     async reclaimed(refId: string): Promise<void> {
       const before = await restorationById(fork(), refId);
-      if (before === null || !allows('release', before.status)) return;
-      const error = new AppError('WORKER_CRASH', 'The service ended while this ran.');
-      // The crash counts as a try, but only the queue's own count of crashes gives a restoration up for them.
-      await end(before, 'release', { stage: null, percent: 0, triesLeft: Math.max(1, before.triesLeft) }, error);
+      if (before !== null && allows('release', before.status)) await release(before);
     },
   };
 }

@@ -104,6 +104,11 @@ const loadRuns = perContext<GraphQLContext, Run[]>(async (context, ids) => {
   return ids.map((id) => runs.filter((run) => run.restorationId === id));
 });
 
+/** The actor's own restorations by id, many in one query; null where one is missing or somebody else's. */
+export const loadRestoration = perContext<GraphQLContext, Restoration | null>((context, ids) =>
+  context.services.restorations.ownMany(context, ids),
+);
+
 const loadOfPhoto = perContext<GraphQLContext, Restoration[]>(async (context, photoIds) => {
   const rows = await context.services.restorations.ofPhotos(context, photoIds);
   return photoIds.map((id) => rows.filter((row) => row.photoId === id));
@@ -113,7 +118,7 @@ export const RestorationRef = builder.objectRef<Restoration>('Restoration');
 builder.node(RestorationRef, {
   description: 'One attempt at one photo with one model.',
   id: { description: 'Global id.', resolve: (restoration) => restoration.id },
-  loadOne: (id, context) => context.services.restorations.find(context, id),
+  loadOne: (id, context) => loadRestoration(context, id),
   fields: (t) => ({
     photo: t.field({
       type: PhotoRef,
@@ -196,10 +201,9 @@ builder.node(RestorationRef, {
       nullable: true,
       description: 'One size of the result, made now where it is missing; null until there is a result.',
       args: { name: t.arg({ type: RenditionNameEnum, required: true, description: 'Which size.' }) },
-      resolve: async ({ id, storageKey, format }, { name }, context) => {
-        if (storageKey === null || format === null) return null;
-        const owner = { ownerId: id, sourceKey: storageKey, format };
-        const row = await context.services.renditions.findOrMake(context, owner, name);
+      resolve: async (restoration, { name }, context) => {
+        const made = (await loadRenditions(context, restoration.id)).find((row) => row.name === name);
+        const row = made ?? (await context.services.restorations.rendition(context, restoration, name));
         return row && { ...row, kind: 'restorations' as const };
       },
     }),

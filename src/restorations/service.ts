@@ -5,13 +5,15 @@ import { readPage, type Page, type PageArgs } from '../db/keyset.ts';
 import { selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { Events } from '../events/service.ts';
-import { PhotoEntity } from '../photos/entity.ts';
+import type { RenditionName } from '../imaging/renditions.ts';
+import { PhotoEntity, type Rendition } from '../photos/entity.ts';
 import type { Renditions } from '../photos/renditions.ts';
+import { deleteFiles } from '../photos/service.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Storage } from '../storage/storage.ts';
 import { RestorationEntity, RunEntity, type Restoration, type Run } from './entity.ts';
 import { historyConditions, HISTORY_JOIN, type HistoryFilter } from './filter.ts';
-import type { Change, Journal } from './journal.ts';
+import { restorationById, type Change, type Journal } from './journal.ts';
 import type { ProgressBoard } from './progress.ts';
 
 /** How long a cancelled job may take to let go before the answer goes out all the same. */
@@ -63,24 +65,22 @@ export function createRestorations(deps: {
     return written.restoration;
   }
 
-  async function ofPhotos(ctx: ServiceContext, photoIds: readonly string[]): Promise<Restoration[]> {
+  async function rowsOfPhotos(em: EntityManager, photoIds: readonly string[]): Promise<Restoration[]> {
     if (photoIds.length === 0) return [];
     const marks = photoIds.map(() => '?').join(', ');
-    const rows = await selectRows(
-      ctx.em,
-      RestorationEntity,
-      `where t.photo_id in (${marks}) order by t.photo_id, t.id desc`,
-      photoIds,
-    );
-    return rows.map(current);
+    const tail = `where t.photo_id in (${marks}) order by t.photo_id, t.id desc`;
+    return selectRows(em, RestorationEntity, tail, photoIds);
   }
 
   return {
     find,
     get,
     ownMany,
+
     /** Of photos that have been checked to be the actor's, newest first. */
-    ofPhotos,
+    async ofPhotos(ctx: ServiceContext, photoIds: readonly string[]): Promise<Restoration[]> {
+      return (await rowsOfPhotos(ctx.em, photoIds)).map(current);
+    },
 
     /** @throws AppError UNAUTHENTICATED, BAD_USER_INPUT. */
     async history(
@@ -107,10 +107,10 @@ export function createRestorations(deps: {
      * @throws AppError NOT_FOUND, CONFLICT when it has ended.
      */
     async cancel(ctx: ServiceContext, id: string | null): Promise<Restoration> {
-      const { id: restorationId } = await get(ctx, id);
-      const finishedAt = new Date(deps.now());
+      const { id: restorationId, percent } = await get(ctx, id);
+      const patch = { stage: null, percent, finishedAt: new Date(deps.now()) };
       const cancelled = await write(ctx, (em) =>
-        journal.transition(em, restorationId, 'cancel', { fence: null, patch: { stage: null, finishedAt } }),
+        journal.transition(em, restorationId, 'cancel', { fence: null, patch }),
       );
       await queue.cancel('restoration', restorationId, CANCEL_WAIT_MS);
       return cancelled;
@@ -120,8 +120,6 @@ export function createRestorations(deps: {
     async retry(ctx: ServiceContext, id: string | null): Promise<Restoration> {
       const { id: restorationId } = await get(ctx, id);
       const actor = requireUser(ctx);
-      // A cancelled job may still be letting go; a new one beside it would be refused as its duplicate.
-      await queue.cancel('restoration', restorationId, CANCEL_WAIT_MS);
       const retried = await write(ctx, async (em) => {
         const change = await journal.transition(em, restorationId, 'retry', {
           fence: null,
@@ -157,12 +155,10 @@ export function createRestorations(deps: {
     /** Deletes one with its files, also while it runs. @throws AppError NOT_FOUND. */
     async delete(ctx: ServiceContext, id: string | null): Promise<void> {
       const { id: restorationId } = await get(ctx, id);
-      await queue.cancel('restoration', restorationId, CANCEL_WAIT_MS);
-      const storageKey = (await find(ctx, restorationId))?.storageKey;
-      const files = await renditions.of(ctx.em, [restorationId]);
-      const event = await ctx.em.transactional(async (em) => {
+      const { event, keys } = await ctx.em.transactional(async (em) => {
         const [row] = await selectRows(em, RestorationEntity, 'where t.id = ?', [restorationId]);
         if (row === undefined) throw new AppError('NOT_FOUND', 'There is no such restoration.');
+        const files = await renditions.of(em, [restorationId]);
         await renditions.forget(em, [restorationId]);
         await em.nativeDelete(RestorationEntity, { id: restorationId });
         await em.nativeUpdate(
@@ -171,24 +167,35 @@ export function createRestorations(deps: {
           { selectedRestorationId: null },
         );
         await events.forget(em, { restorationId });
-        const { sessionId, photoId } = row;
-        return events.append(em, { kind: 'RESTORATION_DELETED', sessionId, photoId, restorationId });
+        const { sessionId, photoId, storageKey } = row;
+        return {
+          event: await events.append(em, { kind: 'RESTORATION_DELETED', sessionId, photoId, restorationId }),
+          keys: [...files.map((file) => file.storageKey), ...(storageKey === null ? [] : [storageKey])],
+        };
       });
-      for (const { storageKey: key } of files) await storage.delete(key);
-      if (storageKey != null) await storage.delete(storageKey);
       events.publish(event);
+      await queue.cancel('restoration', restorationId, CANCEL_WAIT_MS);
+      await deleteFiles(ctx, storage, keys);
     },
 
-    /** Ends the work on photos that are about to be deleted; answers what goes with them. */
-    async release(
-      ctx: ServiceContext,
-      photoIds: readonly string[],
-    ): Promise<{ storageKeys: string[]; ownerIds: string[] }> {
-      const rows = await ofPhotos(ctx, photoIds);
-      await Promise.all(rows.map(({ id }) => queue.cancel('restoration', id, CANCEL_WAIT_MS)));
-      // Read again: one that finished while it was being cancelled has a file now.
-      const after = await ofPhotos(ctx, photoIds);
-      return { storageKeys: after.flatMap((row) => row.storageKey ?? []), ownerIds: after.map(({ id }) => id) };
+    /** One size of a result, made now where it is missing; null when there is no result. */
+    async rendition(ctx: ServiceContext, restoration: Restoration, name: RenditionName): Promise<Rendition | null> {
+      const { id, storageKey: sourceKey, format } = restoration;
+      if (sourceKey === null || format === null) return null;
+      const isThere = async (em: EntityManager): Promise<boolean> => (await restorationById(em, id)) !== null;
+      return renditions.findOrMake(ctx, { ownerId: id, sourceKey, format }, name, isThere);
+    },
+
+    /** What goes with photos that are being deleted, in that transaction. */
+    async of(em: EntityManager, photoIds: readonly string[]): Promise<{ storageKeys: string[]; ownerIds: string[] }> {
+      const rows = await rowsOfPhotos(em, photoIds);
+      return { storageKeys: rows.flatMap((row) => row.storageKey ?? []), ownerIds: rows.map(({ id }) => id) };
+    },
+
+    /** After that transaction: ends the work on them, and tells those who follow it. */
+    async gone(ids: readonly string[]): Promise<void> {
+      for (const id of ids) events.publishGone(id);
+      await Promise.all(ids.map((id) => queue.cancel('restoration', id, CANCEL_WAIT_MS)));
     },
   };
 }

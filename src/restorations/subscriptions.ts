@@ -1,13 +1,10 @@
 import { ACTIVITY_KINDS, type ActivityKind } from '../events/entity.ts';
 import { encodeCursor, type Published } from '../events/service.ts';
 import { builder } from '../graphql/builder.ts';
-import type { GraphQLContext } from '../graphql/context.ts';
 import { localId } from '../graphql/global-id.ts';
-import { perContext } from '../graphql/loader.ts';
 import { loadPhoto, PhotoRef } from '../photos/schema.ts';
-import type { Restoration } from './entity.ts';
 import type { Followed } from './follow.ts';
-import { RestorationRef, StageEnum, StatusEnum } from './schema.ts';
+import { loadRestoration, RestorationRef, StageEnum, StatusEnum } from './schema.ts';
 
 const cursorDoc = 'Its place in the log: give it as `after` to go on from here after a lost connection.';
 
@@ -58,10 +55,6 @@ const ActivityKindEnum = builder.enumType('ActivityKind', {
     [K in ActivityKind]: { description: string };
   },
 });
-
-const loadRestoration = perContext<GraphQLContext, Restoration | null>((context, ids) =>
-  context.services.restorations.ownMany(context, ids),
-);
 
 const ActivityEventRef = builder.objectRef<Published>('ActivityEvent').implement({
   description: 'Something that happened in this session.',

@@ -47,16 +47,16 @@ function send(form, token, { onProgress, signal }) {
     const request = new XMLHttpRequest();
     request.open('POST', ENDPOINT);
     request.setRequestHeader('Authorization', `Bearer ${token}`);
-    request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
-    request.onerror = () => reject(unreachable());
-    request.onabort = () => reject(signal.reason);
-    request.onload = () => {
+    request.upload.addEventListener('progress', ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0));
+    request.addEventListener('error', () => reject(unreachable()));
+    request.addEventListener('abort', () => reject(signal.reason));
+    request.addEventListener('load', () => {
       try {
         resolve(dataOf(request.responseText));
       } catch (error) {
         reject(error);
       }
-    };
+    });
     signal.addEventListener('abort', () => request.abort(), { once: true });
     if (signal.aborted) reject(signal.reason);
     else request.send(form);

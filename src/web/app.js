@@ -6,7 +6,7 @@ import { notice } from './dom.js';
 import { createHistory } from './history.js';
 import { createLane } from './lane.js';
 import { createLive } from './live.js';
-import { bytesInWords } from './words.js';
+import { bytesInWords, formatInWords } from './words.js';
 
 /** One less than a session may have by default, which leaves room for a second tab. */
 const UPLOADS = 2;
@@ -127,10 +127,11 @@ function showWho(signedIn) {
 async function begin() {
   notice('');
   ({ configuration: settings } = await api.ask(SETTINGS));
-  const formats = settings.mimeTypes.map((type) => type.replace('image/', '').toUpperCase()).join(', ');
+  const formats = settings.mimeTypes.map(formatInWords).join(', ');
   const limit = Number(settings.maxUploadBytes);
   $('#files').accept = settings.mimeTypes.join(',');
-  $('#takes').textContent = `${formats}${limit > 0 ? `, up to ${bytesInWords(limit)} each` : ''}. Restoration starts right away.`;
+  $('#takes').textContent =
+    `${formats}${limit > 0 ? `, up to ${bytesInWords(limit)} each` : ''}. Restoration starts right away.`;
   try {
     await choices.load();
   } catch (error) {

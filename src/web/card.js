@@ -202,8 +202,18 @@ export function createCard(deps, start) {
       );
       announce(`${name}: restored`);
     },
-    FAILED: () => fail(restoration.error?.message ?? 'It failed.', button('Try again', () => act(retry())), deletion()),
-    CANCELLED: () => fail('Cancelled.', button('Start again', () => act(retry())), deletion()),
+    FAILED: () =>
+      fail(
+        restoration.error?.message ?? 'It failed.',
+        button('Try again', () => act(retry())),
+        deletion(),
+      ),
+    CANCELLED: () =>
+      fail(
+        'Cancelled.',
+        button('Start again', () => act(retry())),
+        deletion(),
+      ),
   };
 
   function settle() {

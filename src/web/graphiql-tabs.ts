@@ -1,2 +1,153 @@
+/** One tab of GraphiQL. */
+export interface Tab {
+  readonly query: string;
+  readonly variables?: string;
+  /** Shown in the headers editor. */
+  readonly headers?: string;
+}
+
+const variables = (values: Readonly<Record<string, unknown>>): string => JSON.stringify(values, null, 2);
+
+/** Without a token it counts as no header at all, so a tab that waits for one still loads the schema. */
+const HEADERS = '{\n  "authorization": "Bearer "\n}';
+
+const START = `# 1. Begin here: a guest session, no account needed.
+#
+# Run this with Ctrl-Enter and copy the \`token\` from the answer. In the tabs 3, 4 and 5 open
+# "Headers" below the query and put it after \`Bearer\`:
+#
+#   { "authorization": "Bearer eyJhbGci…" }
+
+mutation StartGuestSession {
+  startGuestSession {
+    token
+    expiresAt
+    user {
+      id
+      guest
+    }
+  }
+}
+`;
+
+const MODELS = `# 2. What there is to pick from, and what this server takes. Nobody needs a token for it.
+
+query ModelsAndLimits {
+  models(availableOnly: true) {
+    id
+    name
+    description
+    capability
+    options
+    upscales
+    isDefault
+  }
+  configuration {
+    defaultModel
+    mimeTypes
+    maxUploadBytes
+    maxMegapixels
+    outputFormats
+  }
+}
+`;
+
+const RESTORE = `# 3. Restore a photo.
+#
+# GraphiQL cannot send files, so upload one with curl. Put in your token, the path of a photo, and the port where
+# it is not 4000:
+#
+#   curl http://localhost:4000/graphql \\
+#     -H 'Authorization: Bearer TOKEN' \\
+#     -F operations='{"query":"mutation ($file: Upload!) { uploadPhoto(input: { file: $file }) { photo { id } } }","variables":{"file":null}}' \\
+#     -F map='{"0":["variables.file"]}' \\
+#     -F 0=@photo.jpg
+#
+# Put the \`id\` from the answer into the variables below, your token into the headers, and run this. It answers at
+# once; the work goes on in the queue. (restorePhoto takes a file as well, in one request instead of two.)
+
+mutation RestorePhoto($photoId: ID!) {
+  restorePhoto(
+    input: { photoId: $photoId, modelId: "auto", options: { upscale: 2, outputFormat: WEBP } }
+  ) {
+    restoration {
+      id
+      status
+    }
+  }
+}
+`;
+
+const WATCH = `# 4. Watch it live, over a WebSocket.
+#
+# Put the \`id\` of the restoration into the variables, your token into the headers, and run this. It shows the present
+# state first, follows the work, and ends with it. After a lost connection, give the last \`cursor\` as \`after\`.
+
+subscription WatchRestoration($id: ID!, $after: String) {
+  restorationUpdated(id: $id, after: $after) {
+    cursor
+    status
+    stage
+    percent
+    etaSeconds
+    restoration {
+      url
+      report {
+        name
+        ran
+        reason
+      }
+      error {
+        code
+        message
+      }
+    }
+  }
+}
+`;
+
+const HISTORY = `# 5. Everything you have had restored, newest first, two at a time.
+#
+# For the next page, give \`endCursor\` as \`after\`. The links are signed and good for an hour: open one in the browser.
+
+query History($first: Int!, $after: String) {
+  viewer {
+    history(first: $first, after: $after) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          id
+          status
+          queuedAt
+          model {
+            name
+          }
+          photo {
+            originalFilename
+            url
+          }
+          url
+          rendition(name: MEDIUM) {
+            url
+            width
+            height
+          }
+        }
+      }
+    }
+  }
+}
+`;
+
 /** What a newcomer sees in GraphiQL: from a guest session to the history, one tab each. */
-export const GRAPHIQL_TABS: { query: string; variables?: string }[] = [];
+export const GRAPHIQL_TABS: readonly Tab[] = [
+  { query: START },
+  { query: MODELS },
+  { query: RESTORE, variables: variables({ photoId: 'the id of your photo' }), headers: HEADERS },
+  { query: WATCH, variables: variables({ id: 'the id of your restoration', after: null }), headers: HEADERS },
+  { query: HISTORY, variables: variables({ first: 2, after: null }), headers: HEADERS },
+];

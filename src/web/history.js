@@ -24,7 +24,11 @@ export function createHistory({ api, open, onDelete }) {
   function item({ id, status, queuedAt, modelId, model, rendition, photo }) {
     const name = photo.originalFilename;
     const picture = rendition ?? photo.rendition;
-    const tile = h('span', { class: 'tile' }, picture && h('img', { src: sameOrigin(picture.url), alt: '', loading: 'lazy' }));
+    const tile = h(
+      'span',
+      { class: 'tile' },
+      picture && h('img', { src: sameOrigin(picture.url), alt: '', loading: 'lazy' }),
+    );
     tile.style.setProperty('--tint', photo.dominantColor);
     const said = h('p', { class: 'message', role: 'alert', hidden: true });
     const act = (promise) =>
@@ -40,7 +44,11 @@ export function createHistory({ api, open, onDelete }) {
         { type: 'button', class: 'entry', onclick: () => act(open(id)) },
         tile,
         h('span', { class: 'entry-name' }, name),
-        h('span', { class: 'entry-what' }, `${status === 'SUCCEEDED' ? (model?.name ?? modelId) : statusInWords(status)}`),
+        h(
+          'span',
+          { class: 'entry-what' },
+          `${status === 'SUCCEEDED' ? (model?.name ?? modelId) : statusInWords(status)}`,
+        ),
         h('span', { class: 'entry-when' }, dateInWords(queuedAt)),
       ),
       confirmButton('Delete', 'For good?', () =>

@@ -92,13 +92,13 @@ export function createLive(session, onConnection) {
       if (code === FORBIDDEN) session.forget(token);
       retry();
     };
-    own.onopen = () => say({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
-    own.onmessage = ({ data }) => {
+    own.addEventListener('open', () => say({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }));
+    own.addEventListener('message', ({ data }) => {
       heard = Date.now();
       const message = JSON.parse(data);
       handlers[message.type]?.(message);
-    };
-    own.onclose = ({ code }) => lost(code);
+    });
+    own.addEventListener('close', ({ code }) => lost(code));
   }
 
   function retry() {

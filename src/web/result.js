@@ -1,7 +1,7 @@
 import { sameOrigin } from './api.js';
 import { compare } from './compare.js';
 import { h } from './dom.js';
-import { bytesInWords, durationInWords, stepInWords } from './words.js';
+import { bytesInWords, durationInWords, formatInWords, stepInWords } from './words.js';
 
 function fact(name, ...values) {
   return h('div', {}, h('dt', {}, name), h('dd', {}, ...values));
@@ -46,7 +46,7 @@ export function result(restoration) {
         'dl',
         { class: 'facts' },
         fact('Before', `${pixels(photo)}, ${bytesInWords(photo.bytes)}`),
-        fact('After', `${pixels({ width, height })}, ${bytesInWords(bytes)} ${format.toUpperCase()}`),
+        fact('After', `${pixels({ width, height })}, ${bytesInWords(bytes)} ${formatInWords(format)}`),
         durationMs !== null && fact('Took', durationInWords(durationMs)),
       ),
     ),

@@ -56,7 +56,8 @@ export function createSession(ask) {
   return {
     /** A token that is good for a while. */
     async token() {
-      if (current !== null && Math.min(current.renewAt, current.expiresAt - SPARE_MS) > Date.now()) return current.token;
+      if (current !== null && Math.min(current.renewAt, current.expiresAt - SPARE_MS) > Date.now())
+        return current.token;
       starting ??= start().finally(() => {
         starting = null;
       });

@@ -60,7 +60,13 @@ export function durationInWords(ms) {
 export function bytesInWords(bytes) {
   const amount = Number(bytes);
   if (amount < 1e6) return `${Math.max(1, Math.round(amount / 1e3))} kB`;
-  return `${(amount / 1e6).toFixed(1)} MB`;
+  return `${Number((amount / 1e6).toFixed(1))} MB`;
+}
+
+/** @param {string} type e.g. `image/webp`. */
+export function formatInWords(type) {
+  const name = type.replace('image/', '');
+  return name === 'webp' ? 'WebP' : name.toUpperCase();
 }
 
 export function dateInWords(iso) {

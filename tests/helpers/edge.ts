@@ -201,7 +201,7 @@ export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'
     uploadSlots: createSlots({ max: 3 }),
     files,
     health: { live: () => true, ready: async () => ({ ok: true, checks: { database: true } }) },
-    pages: { '/': { html: '<!doctype html><title>Heirloom</title>' } },
+    pages: { '/': { body: '<!doctype html><title>Heirloom</title>' } },
     onSessionEnded(listener) {
       ended.add(listener);
       return () => ended.delete(listener);

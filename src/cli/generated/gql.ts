@@ -17,19 +17,19 @@ import * as types from './graphql.ts';
 type Documents = {
     "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n": typeof types.StartGuestSessionDocument,
     "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n": typeof types.LogoutDocument,
-    "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n    viewer {\n      user {\n        username\n      }\n    }\n  }\n": typeof types.ServerDocument,
+    "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n  }\n": typeof types.ServerDocument,
     "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n": typeof types.ModelsDocument,
     "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": typeof types.RestorePhotoDocument,
-    "\n  subscription FollowRestoration($id: ID!, $after: String) {\n    restorationUpdated(id: $id, after: $after) {\n      cursor\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": typeof types.FollowRestorationDocument,
+    "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": typeof types.FollowRestorationDocument,
     "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n": typeof types.CancelRestorationDocument,
 };
 const documents: Documents = {
     "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n": types.StartGuestSessionDocument,
     "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n": types.LogoutDocument,
-    "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n    viewer {\n      user {\n        username\n      }\n    }\n  }\n": types.ServerDocument,
+    "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n  }\n": types.ServerDocument,
     "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n": types.ModelsDocument,
     "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": types.RestorePhotoDocument,
-    "\n  subscription FollowRestoration($id: ID!, $after: String) {\n    restorationUpdated(id: $id, after: $after) {\n      cursor\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": types.FollowRestorationDocument,
+    "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": types.FollowRestorationDocument,
     "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n": types.CancelRestorationDocument,
 };
 
@@ -44,7 +44,7 @@ export function graphql(source: "\n  mutation Logout {\n    logout {\n      sess
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n    viewer {\n      user {\n        username\n      }\n    }\n  }\n"): typeof import('./graphql.ts').ServerDocument;
+export function graphql(source: "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n  }\n"): typeof import('./graphql.ts').ServerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -56,7 +56,7 @@ export function graphql(source: "\n  mutation RestorePhoto($input: RestorePhotoI
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  subscription FollowRestoration($id: ID!, $after: String) {\n    restorationUpdated(id: $id, after: $after) {\n      cursor\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n"): typeof import('./graphql.ts').FollowRestorationDocument;
+export function graphql(source: "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n"): typeof import('./graphql.ts').FollowRestorationDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

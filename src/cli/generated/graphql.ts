@@ -171,7 +171,7 @@ export type LogoutMutation = { logout: { sessionId: string } };
 export type ServerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ServerQuery = { configuration: { maxUploadBytes: number }, viewer: { user: { username: string | null } } | null };
+export type ServerQuery = { configuration: { maxUploadBytes: number } };
 
 export type ModelsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -187,11 +187,10 @@ export type RestorePhotoMutation = { restorePhoto: { photo: { format: string, wi
 
 export type FollowRestorationSubscriptionVariables = Exact<{
   id: string;
-  after?: string | null | undefined;
 }>;
 
 
-export type FollowRestorationSubscription = { restorationUpdated: { cursor: string, status: RestorationStatus, stage: RestorationStage | null, percent: number, etaSeconds: number | null, restoration: { url: string | null, format: string | null, width: number | null, height: number | null, bytes: number | null, durationMs: number | null, error: { code: ErrorCode, message: string } | null } } };
+export type FollowRestorationSubscription = { restorationUpdated: { status: RestorationStatus, stage: RestorationStage | null, percent: number, etaSeconds: number | null, restoration: { url: string | null, format: string | null, width: number | null, height: number | null, bytes: number | null, sha256: string | null, durationMs: number | null, error: { code: ErrorCode, message: string } | null } } };
 
 export type CancelRestorationMutationVariables = Exact<{
   id: string;
@@ -238,11 +237,6 @@ export const ServerDocument = new TypedDocumentString(`
   configuration {
     maxUploadBytes
   }
-  viewer {
-    user {
-      username
-    }
-  }
 }
     `) as unknown as TypedDocumentString<ServerQuery, ServerQueryVariables>;
 export const ModelsDocument = new TypedDocumentString(`
@@ -277,9 +271,8 @@ export const RestorePhotoDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RestorePhotoMutation, RestorePhotoMutationVariables>;
 export const FollowRestorationDocument = new TypedDocumentString(`
-    subscription FollowRestoration($id: ID!, $after: String) {
-  restorationUpdated(id: $id, after: $after) {
-    cursor
+    subscription FollowRestoration($id: ID!) {
+  restorationUpdated(id: $id) {
     status
     stage
     percent
@@ -290,6 +283,7 @@ export const FollowRestorationDocument = new TypedDocumentString(`
       width
       height
       bytes
+      sha256
       durationMs
       error {
         code

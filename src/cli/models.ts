@@ -1,0 +1,41 @@
+import type { Client } from './client.ts';
+import { MODELS } from './documents.ts';
+import { AppError } from '../errors.ts';
+import type { ModelsQuery } from './generated/graphql.ts';
+import type { Terminal } from './terminal.ts';
+
+type Model = ModelsQuery['models'][number];
+
+function lines(model: Model): string[] {
+  const takes = model.options.map((option) =>
+    option === 'upscale' ? `--upscale ${model.upscales.join('|')}` : `--${option}`,
+  );
+  return [
+    `${model.id}${model.isDefault ? ' (default)' : ''}: ${model.name}, ${model.capability.toLowerCase()}`,
+    `    ${model.description}`,
+    ...(takes.length === 0 ? [] : [`    Takes ${takes.join(', ')}.`]),
+    ...(model.status.available ? [] : [`    Not available: ${model.status.reason ?? 'the service does not say why'}`]),
+  ];
+}
+
+/** Prints what there is to pick from. */
+export async function listModels(client: Client, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const { models } = await client.execute(MODELS, {}, signal);
+  for (const model of models) for (const line of lines(model)) terminal.out(line);
+}
+
+/** Before anything is uploaded. @throws AppError UNKNOWN_MODEL, with the names there are; MODEL_UNAVAILABLE. */
+export async function checkModel(client: Client, id: string, signal: AbortSignal): Promise<void> {
+  const { models } = await client.execute(MODELS, {}, signal);
+  const model = models.find((each) => each.id === id);
+  if (model === undefined) {
+    const names = models.map((each) => each.id).join(', ');
+    throw new AppError('UNKNOWN_MODEL', `There is no model ${id}. There are: ${names}.`);
+  }
+  if (!model.status.available) {
+    throw new AppError(
+      'MODEL_UNAVAILABLE',
+      `The model ${id} is not available: ${model.status.reason ?? 'no reason is given'}`,
+    );
+  }
+}

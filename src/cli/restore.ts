@@ -1,0 +1,176 @@
+import { access } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AppError } from '../errors.ts';
+import { defineCommand, type CommandContext } from './command.ts';
+import { connect, serverAddress } from './connect.ts';
+import { SERVER } from './documents.ts';
+import { CliError, reasonOf, UsageError, type Exit } from './exit.ts';
+import type { MetadataPolicy, OutputFormat, RestorationOptionsInput } from './generated/graphql.ts';
+import { expandPhotos } from './inputs.ts';
+import { checkModel, listModels } from './models.ts';
+import { choice, flag, number, text, type Values } from './options.ts';
+import { planTargets, type Target } from './outputs.ts';
+import { createProgress } from './progress.ts';
+import { restorePhoto, type Done } from './restore-photo.ts';
+
+const SAMPLE = fileURLToPath(new URL('../../samples/astronaut.jpg', import.meta.url));
+
+const FORMATS: Record<string, OutputFormat> = {
+  original: 'ORIGINAL',
+  jpeg: 'JPEG',
+  jpg: 'JPEG',
+  png: 'PNG',
+  webp: 'WEBP',
+};
+const METADATA: Record<string, MetadataPolicy> = {
+  keep: 'KEEP',
+  'strip-private': 'STRIP_PRIVATE',
+  'strip-all': 'STRIP_ALL',
+};
+const UPSCALES: Record<string, number> = { 1: 1, 2: 2, 4: 4 };
+
+const OPTIONS = {
+  output: text('PATH', 'Where the result goes: a file, or a folder. Default: beside the photo, as NAME-restored.', {
+    short: 'o',
+  }),
+  force: flag('Write over files that exist. The photo itself is never written over.', { short: 'f' }),
+  compare: flag('Also write a before/after picture, side by side, as …-compare.jpg beside the result.'),
+  model: text('ID', 'The model; --list-models shows them. Default: what the service uses by default.', { short: 'm' }),
+  'list-models': flag('Show the models and stop.'),
+  strength: number('0…1', '0 leaves the photo as it is, 1 is the full effect. Default 1.', { min: 0, max: 1 }),
+  upscale: choice(UPSCALES, 'How many times longer each side becomes, as far as the model takes it.'),
+  format: choice(FORMATS, 'Format of the result. Default: that of the -o file, otherwise that of the photo.'),
+  quality: number('1…100', 'Quality of a JPEG (default 92) or WebP (default 90).', { min: 1, max: 100, whole: true }),
+  metadata: choice(METADATA, 'What of the metadata is kept. Default strip-private: place and serial numbers go.'),
+  server: text('URL', 'Use this service. Default: the one that works on DATA_DIR, or one started for this command.'),
+  token: text(
+    'TOKEN',
+    'Sign in with this token, and keep the photos there. Default: as a guest who leaves nothing behind.',
+  ),
+  verbose: flag('Show the log of the service that is started for this command.'),
+};
+
+type Given = Values<typeof OPTIONS>;
+
+function restorationOptions(given: Given, asked: OutputFormat | undefined): RestorationOptionsInput {
+  const { strength, upscale, quality, metadata } = given;
+  if (asked !== undefined && given.format !== undefined && given.format !== 'ORIGINAL' && given.format !== asked) {
+    throw new UsageError(
+      `-o ${given.output} asks for ${asked}, but --format for ${given.format}: leave one of them out.`,
+    );
+  }
+  const outputFormat = asked ?? given.format;
+  return {
+    ...(strength === undefined ? {} : { strength }),
+    ...(upscale === undefined ? {} : { upscale }),
+    ...(quality === undefined ? {} : { outputQuality: quality }),
+    ...(metadata === undefined ? {} : { metadataPolicy: metadata }),
+    ...(outputFormat === undefined ? {} : { outputFormat }),
+  };
+}
+
+/** The photos and where each result goes. */
+async function plan(
+  named: readonly string[],
+  output: string | undefined,
+  { terminal }: CommandContext,
+): Promise<{ photos: string[]; targets: Target[]; format: OutputFormat | undefined }> {
+  if (named.length > 0) {
+    const photos = await expandPhotos(named);
+    return { photos, ...(await planTargets(photos, output)) };
+  }
+  await access(SAMPLE).catch(() => {
+    throw new UsageError('Which photo?');
+  });
+  terminal.note('No photo was named, so this restores the sample photo that comes with Heirloom.');
+  const { targets, format } = await planTargets(['astronaut.jpg'], output);
+  return { photos: [relative('', SAMPLE)], targets, format };
+}
+
+function bytes(count: number): string {
+  return count < 1e6 ? `${Math.max(1, Math.round(count / 1e3))} kB` : `${(count / 1e6).toFixed(1)} MB`;
+}
+
+function summary(photo: string, { path, restored }: Done): string {
+  const { width, height, format, durationMs } = restored;
+  const facts = [
+    ...(width === null || height === null ? [] : [`${width} × ${height}`]),
+    ...(format === null ? [] : [format.toUpperCase()]),
+    ...(restored.bytes === null ? [] : [bytes(restored.bytes)]),
+    ...(durationMs === null ? [] : [`${(durationMs / 1000).toFixed(1)} s`]),
+  ];
+  return `${photo} -> ${path} (${facts.join(', ')})`;
+}
+
+/** Says why one photo was not restored. The others go on. */
+function failure(error: unknown): { exit: Exit; message: string } {
+  if (error instanceof AppError) return { exit: 'refused', message: `${error.code}: ${error.message}` };
+  if (error instanceof CliError) return { exit: error.exit, message: error.message };
+  return { exit: 'failed', message: `${reasonOf(error)}.` };
+}
+
+export const restoreCommand = defineCommand({
+  summary: 'Restore photos',
+  description: [
+    'Restores photos: sends each to the service, follows the work and writes the result beside the photo, or where -o says. Without a photo it restores the sample that comes with Heirloom.',
+    'It uses the service that works on DATA_DIR, or starts one for as long as it takes; nothing has to run before. Ctrl-C cancels the work and leaves no half-written file. With several photos, one that fails does not stop the others.',
+  ],
+  operands: { usage: '[PHOTO …]', min: 0, max: Number.POSITIVE_INFINITY },
+  options: OPTIONS,
+  examples: [
+    'npm run restore -- photo.jpg -o restored.jpg --compare',
+    "npm run restore -- 'album/*.jpg' -o restored/",
+    'npm run restore -- photo.jpg --model upscale-2x --format png',
+    'npm run restore -- photo.jpg --server https://photos.example.org --token …',
+  ],
+  async run({ values, operands }, context) {
+    const { terminal } = context;
+    const server = values.server === undefined ? undefined : serverAddress(values.server);
+    const list = values['list-models'];
+    const { photos, targets, format } = list
+      ? { photos: [], targets: [], format: undefined }
+      : await plan(operands, values.output, context);
+    const options = restorationOptions(values, format);
+    const signal = context.interruptible();
+    const config = () => context.config();
+    await using connection = await connect({
+      server,
+      token: values.token,
+      verbose: values.verbose,
+      config,
+      terminal,
+      signal,
+    });
+    const { client } = connection;
+    if (list) {
+      await listModels(client, terminal, signal);
+      return 'done';
+    }
+    if (values.model !== undefined) await checkModel(client, values.model, signal);
+    const { maxUploadBytes } = (await client.execute(SERVER, {}, signal)).configuration;
+    const settings = { modelId: values.model, options, maxUploadBytes, compare: values.compare, force: values.force };
+
+    const exits: Exit[] = [];
+    for (const [index, photo] of photos.entries()) {
+      const target = targets[index];
+      if (target === undefined) continue;
+      const label = photos.length > 1 ? `[${index + 1}/${photos.length}] ${photo}` : photo;
+      const progress = createProgress(terminal, label);
+      try {
+        const done = await restorePhoto(client, photo, target, settings, progress, signal);
+        progress.end();
+        terminal.out(summary(photo, done));
+        if (done.comparison !== undefined) terminal.out(`${photo} -> ${done.comparison} (before and after)`);
+      } catch (error) {
+        progress.end();
+        signal.throwIfAborted();
+        const { exit, message } = failure(error);
+        exits.push(exit);
+        terminal.note(`${photo}: ${message}`);
+      }
+    }
+    if (photos.length > 1) terminal.note(`${photos.length - exits.length} of ${photos.length} photos restored.`);
+    return exits.includes('refused') ? 'refused' : (exits[0] ?? 'done');
+  },
+});

@@ -1,0 +1,27 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+
+/**
+ * GraphiQL sends what stands in its headers editor with a query, but opens a WebSocket without it. The editor's text
+ * is in the local storage, and `authorization` goes where graphql-transport-ws has it: the payload of connection_init.
+ */
+const SIGN_IN_SOCKETS = `
+  window.WebSocket = class extends WebSocket {
+    send(data) {
+      const message = JSON.parse(data);
+      if (message.type === 'connection_init') {
+        let headers = {};
+        try {
+          headers = JSON.parse(localStorage.getItem('graphiql:headers') || '{}');
+        } catch {}
+        for (const [name, value] of Object.entries(headers)) {
+          if (/^authorization$/i.test(name) && /^bearer +\\S/i.test(value)) message.payload = { authorization: value };
+        }
+      }
+      super.send(JSON.stringify(message));
+    }
+  };
+`;
+
+/** GraphiQL from the package, without a CDN; its subscriptions are signed in as its queries are. */
+export const renderPage: typeof renderGraphiQL = (options) =>
+  renderGraphiQL(options).replace('<head>', () => `<head><script>${SIGN_IN_SOCKETS}</script>`);
