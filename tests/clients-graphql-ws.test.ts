@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type Client, type ClientOptions } from 'graphql-ws';
@@ -116,17 +117,17 @@ async function submit(service: TestApp, token: string): Promise<string> {
   return ids[1]!;
 }
 
+/** The steps among the events: a percent in between bears the cursor of its step. */
+const stepsOf = (events: any[]) => [
+  ...new Map(events.map(({ cursor, status, stage }) => [cursor, { cursor, status, stage }])).values(),
+];
+
 /** What the log holds of a restoration from an event on, read again by somebody who lost nothing. */
 async function logFrom(url: string, token: string, id: string, first: any) {
-  const events = new Map([[first.cursor, first]]);
-  await follow(open(url, token), FOLLOW, { id, after: first.cursor }, (event) => events.set(event.cursor, event));
-  return [...events.values()].map(({ cursor, status, stage }) => ({ cursor, status, stage }));
+  const events = [first];
+  await follow(open(url, token), FOLLOW, { id, after: first.cursor }, (event) => events.push(event));
+  return stepsOf(events);
 }
-
-const stepsOf = (events: any[]) =>
-  [...new Map(events.toReversed().map((event) => [event.cursor, event])).values()]
-    .toReversed()
-    .map(({ cursor, status, stage }) => ({ cursor, status, stage }));
 
 describe("graphql-ws's own client, when the connection drops in the middle", () => {
   it.each([{ lazy: true }, { lazy: false }])(
@@ -142,7 +143,7 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
         const known = events.at(-1)?.cursor === event.cursor;
         events.push(event);
         const socket = sockets.at(-1);
-        if (known || socket?.readyState !== WebSocket.OPEN) return;
+        if (known || event.status === 'SUCCEEDED' || socket?.readyState !== WebSocket.OPEN) return;
         drops++;
         socket.terminate();
       });
@@ -179,6 +180,19 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
     },
   );
 
+  it('completes at once where nothing was missed but the end of the subscription', async () => {
+    const token = await app.guest();
+    const { data } = await app.upload(RESTORE, { file: { bytes: await photoBytes('rocket.jpg') } }, {}, token);
+    const { id } = data.restorePhoto.restoration;
+    const events: any[] = [];
+    await follow(open(app.url, token), FOLLOW, { id }, (event) => events.push(event));
+    const again: any[] = [];
+    const after = events.at(-1).cursor;
+    const following = follow(open(app.url, token), FOLLOW, { id, after }, (event) => again.push(event));
+    expect(await Promise.race([following, sleep(3000, 'still open')])).toBeUndefined();
+    expect(again).toEqual([]);
+  });
+
   it('C7: goes on where it was after a restart of the service (1012)', async () => {
     const settings = { MAX_CONCURRENT_RESTORATIONS: '1', SHUTDOWN_GRACE_SECONDS: '0' };
     const first = await startApp(settings);
@@ -195,7 +209,10 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
     expect(codes[0]).toBe(1012);
 
     const second = await startApp({ ...settings, DATA_DIR: first.dataDir });
-    onTestFinished(() => second.close());
+    onTestFinished(async () => {
+      await second.close();
+      await rm(first.dataDir, { recursive: true });
+    });
     proxy.plug(second.url);
     await following;
     expect(events.at(-1)).toMatchObject({ status: 'SUCCEEDED', percent: 100 });

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEdge, type Edge } from './helpers/edge.ts';
@@ -180,6 +181,27 @@ describe('C21: a client that goes away', () => {
     await until(async () => (await edge.temporaryFiles()).length === 0, 1000);
     expect(edge.lines.slice(before).filter((line) => line.includes('"level":50'))).toEqual([]);
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    '500 times leaves no open file and no socket behind (counts in /proc: Linux only)',
+    async () => {
+      const body = uploadOf(300_000);
+      const openFiles = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+      await postMultipart(edge.url, body);
+      const before = await openFiles();
+      for (let round = 0; round < 50; round++) {
+        const sockets = await Promise.all(
+          Array.from({ length: 10 }, (_, n) =>
+            sendByHand(body.subarray(0, 2_000 + n * 29_000), body.length, `client-${round % 5}-${n}`),
+          ),
+        );
+        for (const socket of sockets) socket.destroy();
+      }
+      await noFilesLeft();
+      await until(async () => (await openFiles()) <= before + 2, 5000);
+      expect((await postMultipart(edge.url, body)).status).toBe(200);
+    },
+  );
 
   it('does not keep its place among the uploads of the session', async () => {
     const body = uploadOf(900_000);

@@ -13,8 +13,8 @@ const HEADERS = '{\n  "authorization": "Bearer "\n}';
 
 const START = `# 1. Begin here: a guest session, no account needed.
 #
-# Run this with Ctrl-Enter and copy the \`token\` from the answer. In the tabs 3, 4 and 5 open
-# "Headers" below the query and put it after \`Bearer\`:
+# Run this (Ctrl-Enter) and copy the token. In tabs 3,
+# 4 and 5 open "Headers" below and paste it:
 #
 #   { "authorization": "Bearer eyJhbGci…" }
 
@@ -30,7 +30,8 @@ mutation StartGuestSession {
 }
 `;
 
-const MODELS = `# 2. What there is to pick from, and what this server takes. Nobody needs a token for it.
+const MODELS = `# 2. What there is to pick from, and what this server
+# takes. Nobody needs a token for it.
 
 query ModelsAndLimits {
   models(availableOnly: true) {
@@ -52,19 +53,26 @@ query ModelsAndLimits {
 }
 `;
 
+const CURL = [
+  'curl http://localhost:4000/graphql',
+  "-H 'Authorization: Bearer TOKEN'",
+  `-F operations='{"query":"mutation ($file: Upload!) { uploadPhoto(input: { file: $file }) { photo { id } } }","variables":{"file":null}}'`,
+  `-F map='{"0":["variables.file"]}'`,
+  '-F 0=@photo.jpg',
+].join(' ');
+
 const RESTORE = `# 3. Restore a photo.
 #
-# GraphiQL cannot send files, so upload one with curl. Put in your token, the path of a photo, and the port where
-# it is not 4000:
+# GraphiQL cannot send files, so upload one with curl.
+# Copy this line without its #, put in your token and
+# the path of a photo (and the port, where not 4000):
 #
-#   curl http://localhost:4000/graphql \\
-#     -H 'Authorization: Bearer TOKEN' \\
-#     -F operations='{"query":"mutation ($file: Upload!) { uploadPhoto(input: { file: $file }) { photo { id } } }","variables":{"file":null}}' \\
-#     -F map='{"0":["variables.file"]}' \\
-#     -F 0=@photo.jpg
+# ${CURL}
 #
-# Put the \`id\` from the answer into the variables below, your token into the headers, and run this. It answers at
-# once; the work goes on in the queue. (restorePhoto takes a file as well, in one request instead of two.)
+# Put the id from the answer into "Variables", your
+# token into "Headers", and run this. The answer comes
+# at once; the work goes on in the queue. (restorePhoto
+# takes a file, too: one request instead of two.)
 
 mutation RestorePhoto($photoId: ID!) {
   restorePhoto(
@@ -80,8 +88,11 @@ mutation RestorePhoto($photoId: ID!) {
 
 const WATCH = `# 4. Watch it live, over a WebSocket.
 #
-# Put the \`id\` of the restoration into the variables, your token into the headers, and run this. It shows the present
-# state first, follows the work, and ends with it. After a lost connection, give the last \`cursor\` as \`after\`.
+# Put the id of the restoration into "Variables", your
+# token into "Headers", and run this. It shows the
+# present state, follows the work and ends with it.
+# After a lost connection, go on from the last cursor:
+# give it as "after".
 
 subscription WatchRestoration($id: ID!, $after: String) {
   restorationUpdated(id: $id, after: $after) {
@@ -106,9 +117,11 @@ subscription WatchRestoration($id: ID!, $after: String) {
 }
 `;
 
-const HISTORY = `# 5. Everything you have had restored, newest first, two at a time.
+const HISTORY = `# 5. Everything you have had restored, newest first,
+# two at a time.
 #
-# For the next page, give \`endCursor\` as \`after\`. The links are signed and good for an hour: open one in the browser.
+# For the next page, give endCursor as "after". Links
+# are signed and good for an hour: open one.
 
 query History($first: Int!, $after: String) {
   viewer {
