@@ -113,7 +113,14 @@ export function createFeatures(mechanisms: Mechanisms): Features {
 
   const cleanup = createCleanup({
     auth,
-    sweep: createSweep({ storage, fork, log, folders: [uploadDir, processedDir], temporary: basename(scratchDir), now }),
+    sweep: createSweep({
+      storage,
+      fork,
+      log,
+      folders: [uploadDir, processedDir],
+      temporary: basename(scratchDir),
+      now,
+    }),
     systemContext,
     fork,
     log,
