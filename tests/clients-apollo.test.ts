@@ -194,6 +194,16 @@ describe('what is refused reaches the app as CombinedGraphQLErrors with its code
     expect(data.viewer.user.id).toBeTruthy();
   });
 
+  it('NOT_FOUND, from a subscription over the WebSocket', async () => {
+    const client = connect(await app.guest(), `${app.url}/graphql`);
+    const query = gql('subscription ($id: ID!) { restorationUpdated(id: $id) { status } }');
+    const results: unknown[] = [];
+    await client.subscribe({ query, variables: { id: missing } }).forEach(({ error }) => results.push(error));
+    client.stop();
+    expect(results).toEqual([expect.any(CombinedGraphQLErrors)]);
+    expect(results).toMatchObject([{ errors: [{ extensions: { code: 'NOT_FOUND' } }] }]);
+  });
+
   it('RATE_LIMITED, with the seconds to wait', async () => {
     const limited = await startApp({ RATE_LIMIT_MAX_UPLOADS: '1' });
     try {

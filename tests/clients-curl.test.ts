@@ -9,8 +9,10 @@ import { appForTest } from './helpers/app.ts';
 const run = promisify(execFile);
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
+if (!hasCurl) process.stderr.write('SKIPPED tests/clients-curl.test.ts: it needs the program curl.\n');
+
 it.runIf(hasCurl)(
-  `by curl, as in the README: guest, restore, follow, history, file${hasCurl ? '' : ' (SKIPPED: this test needs the program curl)'}`,
+  'by curl, as in the README: guest, restore, follow, history, file (needs the program curl)',
   async () => {
     const app = await appForTest();
     const folder = await mkdtemp(join(tmpdir(), 'heirloom-curl-'));

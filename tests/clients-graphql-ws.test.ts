@@ -106,10 +106,10 @@ function follow(client: Client, query: string, given: { id?: string; after?: str
 }
 
 /** A restoration that waits for another one before it begins, which keeps it in QUEUED for a moment. */
-async function submit(service: TestApp, token: string): Promise<string> {
+async function submit(service: TestApp, token: string, upscale = 2): Promise<string> {
   const file = { bytes: await photoBytes('coffee.png') };
   const ids: string[] = [];
-  for (const options of [{ upscale: 1 }, { upscale: 2 }]) {
+  for (const options of [{ upscale: 1 }, { upscale }]) {
     const { data, errors } = await service.upload(RESTORE, { file }, { modelId: 'auto', options }, token);
     expect(errors).toEqual([]);
     ids.push(data.restorePhoto.restoration.id);
@@ -131,13 +131,25 @@ async function logFrom(url: string, token: string, id: string, first: any) {
 
 describe("graphql-ws's own client, when the connection drops in the middle", () => {
   it.each([{ lazy: true }, { lazy: false }])(
-    'misses no stage after its socket has been terminated again and again ($lazy = lazy)',
+    'misses no stage after its socket has been terminated again and again (lazy: $lazy)',
     async ({ lazy }) => {
       const token = await app.guest();
       const id = await submit(app, token);
-      const sockets: WebSocket[] = [];
-      const client = open(app.url, token, { lazy, on: { connected: (socket) => sockets.push(socket as WebSocket) } });
+      const watched: any[] = [];
+      const watching = follow(open(app.url, token), FOLLOW, { id }, (event) => watched.push(event));
+      await expect.poll(() => watched.length).toBeGreaterThan(0);
+
       const events: any[] = [];
+      const sockets: WebSocket[] = [];
+      const client = open(app.url, token, {
+        lazy,
+        on: { connected: (socket) => sockets.push(socket as WebSocket) },
+        // Comes back when two more steps have passed, so that the present state alone would not do.
+        async retryWait() {
+          const missed = () => stepsOf(watched).length - stepsOf(events).length;
+          while (missed() < 2 && watched.at(-1).status !== 'SUCCEEDED') await sleep(10);
+        },
+      });
       let drops = 0;
       await follow(client, FOLLOW, { id }, (event) => {
         const known = events.at(-1)?.cursor === event.cursor;
@@ -147,7 +159,8 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
         drops++;
         socket.terminate();
       });
-      expect(drops).toBeGreaterThan(2);
+      await watching;
+      expect(drops).toBeGreaterThan(1);
       expect(sockets).toHaveLength(drops + 1);
       expect(events[0].status).toBe('QUEUED');
       expect(events.at(-1)).toMatchObject({ status: 'SUCCEEDED', percent: 100 });
@@ -156,7 +169,7 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
   );
 
   it.each([{ lazy: true }, { lazy: false }])(
-    'misses no stage that passes while the network is down ($lazy = lazy)',
+    'misses no stage that passes while the network is down (lazy: $lazy)',
     async ({ lazy }) => {
       const token = await app.guest();
       const id = await submit(app, token);
@@ -166,11 +179,12 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
         events.push(event);
         if (events.length === 1) proxy.unplug();
       });
-      await expect.poll(() => events.length).toBe(1);
+      await expect.poll(() => events.length).toBeGreaterThan(0);
       // Somebody else sees it run past several stages.
       await follow(open(app.url, token), FOLLOW, { id }, (event) => {
         if (event.stage === 'FINISHING') proxy.plug();
       });
+      proxy.plug();
       await following;
       expect(proxy.accepted()).toBe(2);
       expect(events.at(-1)).toMatchObject({ status: 'SUCCEEDED', percent: 100 });
@@ -197,13 +211,17 @@ describe("graphql-ws's own client, when the connection drops in the middle", () 
     const settings = { MAX_CONCURRENT_RESTORATIONS: '1', SHUTDOWN_GRACE_SECONDS: '0' };
     const first = await startApp(settings);
     const token = await first.guest();
-    const id = await submit(first, token);
+    const id = await submit(first, token, 4);
     const proxy = await startProxy(first.url);
     const events: any[] = [];
     const codes: number[] = [];
     const on: ClientOptions['on'] = { closed: (event) => codes.push((event as CloseEvent).code) };
-    const following = follow(open(proxy.url, token, { on }), FOLLOW, { id }, (event) => events.push(event));
-    await expect.poll(() => events.some(({ stage }) => stage !== null), { timeout: 10_000 }).toBe(true);
+    const running = Promise.withResolvers<void>();
+    const following = follow(open(proxy.url, token, { on }), FOLLOW, { id }, (event) => {
+      events.push(event);
+      if (event.stage !== null) running.resolve();
+    });
+    await running.promise;
     await first.app.close();
     proxy.unplug();
     expect(codes[0]).toBe(1012);
@@ -249,9 +267,10 @@ describe('C37: connectionParams as a function', () => {
     };
     const before = await upload('rocket.jpg');
     await expect.poll(() => events.filter(({ kind }) => kind === 'PHOTO_READY').length, { timeout: 5000 }).toBe(1);
-    await expect.poll(() => codes, { timeout: 5000 }).toEqual([4403]);
+    await expect.poll(() => codes.length, { timeout: 5000 }).toBeGreaterThan(0);
     const meanwhile = await upload('camera.png');
     await expect.poll(() => events.filter(({ kind }) => kind === 'PHOTO_READY').length, { timeout: 5000 }).toBe(2);
+    expect([...new Set(codes)]).toEqual([4403]);
     expect(tokens.length).toBeGreaterThan(1);
     expect(new Set(tokens).size).toBe(tokens.length);
     expect(events.filter(({ kind }) => kind === 'PHOTO_UPLOADED').map(({ photo }) => photo.id)).toEqual([

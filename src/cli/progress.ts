@@ -37,7 +37,10 @@ const STATUSES: Record<RestorationStatus, string> = {
   CANCELLED: 'cancelled',
 };
 
+/** Cells of the bar; half as many where a line has less than WIDE characters. */
 const BAR = 24;
+const WIDE = 100;
+const MIN_NAME = 12;
 /** How often the seconds left are counted down between two events. */
 const TICK_MS = 500;
 
@@ -72,12 +75,13 @@ function createBar(terminal: Terminal, label: string): Progress {
   let endsAt: number | undefined;
 
   function draw(): void {
+    const width = terminal.width() - 1;
     const eta = endsAt === undefined ? '' : `  about ${duration((endsAt - Date.now()) / 1000)} left`;
     const percent = last?.percent ?? 0;
-    const name = shorten(label, Math.max(12, terminal.width() - BAR - 55));
-    const line = `${name}  ${bar(percent, BAR)} ${String(Math.floor(percent)).padStart(3)} %  ${what}${eta}`;
+    const state = `${bar(percent, width < WIDE ? BAR / 2 : BAR)} ${String(Math.floor(percent)).padStart(3)} %  ${what}${eta}`;
+    const line = `${shorten(label, Math.max(MIN_NAME, width - state.length - 2))}  ${state}`;
     // A line that wraps cannot be erased.
-    terminal.status(line.slice(0, Math.max(1, terminal.width() - 1)));
+    terminal.status(line.slice(0, Math.max(1, width)));
   }
   const timer = setInterval(draw, TICK_MS).unref();
 

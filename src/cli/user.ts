@@ -105,8 +105,9 @@ const remove = defineCommand({
       if (!(error instanceof FilesInUse)) throw error;
     });
     const every = config.sessionCleanupIntervalHours;
-    const when = every > 0 ? `at its next clean-up, within ${every} hours` : 'when it starts the next time';
-    context.terminal.out(`${name} is locked out. The running service erases the photos ${when}.`);
+    const when = every > 0 ? `within ${every} hours` : 'when it starts the next time';
+    const eraser = holder.kind === 'service' ? 'The running service' : 'The next clean-up';
+    context.terminal.out(`${name} is locked out. ${eraser} erases the photos ${when}.`);
   },
 });
 

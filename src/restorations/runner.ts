@@ -16,8 +16,8 @@ import type { Results } from './result.ts';
 import { allows, type Transition } from './states.ts';
 
 const DONE: Outcome = { done: true };
-/** After an error of our own, such as a full disk under the database. */
-const TRY_AGAIN_MS = 5000;
+/** Shortest wait after an error of our own, such as a full disk under the database. */
+const SHORTEST_WAIT_MS = 1000;
 
 interface RunnerDeps {
   attempt: Attempt;
@@ -188,7 +188,8 @@ export function createRunner(deps: RunnerDeps): JobHandler {
         if (error instanceof LostClaim) return DONE;
         if (signal.aborted) throw error;
         deps.log.error({ err: error, restorationId: refId }, 'a try could not be written down; it is tried again');
-        return { done: false, retryAt: new Date(deps.now() + TRY_AGAIN_MS) };
+        const wait = Math.max(SHORTEST_WAIT_MS, deps.retryDelaySeconds * 1000);
+        return { done: false, retryAt: new Date(deps.now() + wait) };
       } finally {
         deps.progress.end(refId);
       }

@@ -54,8 +54,8 @@ export function createCard(deps, start) {
     const source = photo?.rendition ? sameOrigin(photo.rendition.url) : preview;
     const frame = h('div', { class: 'picture' });
     if (photo) frame.style.setProperty('--tint', photo.dominantColor);
-    // A type that this browser cannot show leaves the frame empty until the service has a copy.
-    if (source) frame.append(h('img', { src: source, alt: '', onerror: ({ target }) => target.remove() }));
+    // A type that this browser cannot show has a picture as soon as the service has made a copy.
+    if (source) frame.append(h('img', { src: source, alt: '', onerror: () => frame.remove() }));
     return frame;
   }
 
@@ -68,7 +68,7 @@ export function createCard(deps, start) {
     show('busy', picture(), h('div', { class: 'doing' }, h('p', {}, stage, numbers), bar, actions(...buttons)));
     return (words, percent, eta) => {
       stage.textContent = words;
-      numbers.textContent = [percent === null ? '' : percentInWords(percent), eta].filter(Boolean).join(' · ');
+      numbers.textContent = [percent ? percentInWords(percent) : '', eta].filter(Boolean).join(' · ');
       if (percent === null) bar.removeAttribute('value');
       else bar.value = percent;
       if (said !== words) announce(`${name}: ${words}`);
@@ -76,10 +76,12 @@ export function createCard(deps, start) {
     };
   }
 
-  function fail(message, ...buttons) {
-    show('failed', picture(), h('div', { class: 'doing' }, h('p', { class: 'message' }, message), actions(...buttons)));
+  function stop(state, message, ...buttons) {
+    show(state, picture(), h('div', { class: 'doing' }, h('p', { class: 'message' }, message), actions(...buttons)));
     announce(`${name}: ${message}`);
   }
+
+  const fail = (message, ...buttons) => stop('failed', message, ...buttons);
 
   function close() {
     stopFollowing();
@@ -109,7 +111,7 @@ export function createCard(deps, start) {
     const own = new AbortController();
     uploading = own;
     const update = progress(button('Cancel', () => own.abort()));
-    update('Waiting to be sent', null, '');
+    update('Waiting to be sent', 0, '');
     const onProgress = (share) =>
       share < 1
         ? update('Sending the photo', share * 100, '')
@@ -125,7 +127,7 @@ export function createCard(deps, start) {
       onChange();
       follow();
     } catch (error) {
-      if (own.signal.aborted) fail('Cancelled before it was sent.', button('Send it again', submit), dismiss());
+      if (own.signal.aborted) stop('cancelled', 'Cancelled before it was sent.', button('Send it', submit), dismiss());
       else fail(error.message, button('Try again', submit), dismiss());
     } finally {
       uploading = null;
@@ -157,11 +159,18 @@ export function createCard(deps, start) {
 
   function follow() {
     const { id } = restoration;
-    const update = progress(button('Cancel', () => act(api.query(CANCEL, { id }))));
+    const cancel = button('Cancel', () => {
+      cancel.disabled = true;
+      const enable = () => {
+        cancel.disabled = false;
+      };
+      act(api.query(CANCEL, { id }).finally(enable));
+    });
+    const update = progress(cancel);
     const tell = (event) => {
       const running = event.status === 'RUNNING';
       const words = (event.status === 'QUEUED' && event.message) || stageInWords(event);
-      update(words, running ? event.percent : null, running ? etaInWords(event.etaSeconds) : '');
+      update(words, running ? event.percent : 0, running ? etaInWords(event.etaSeconds) : '');
     };
     tell(restoration);
     stopFollowing = live.follow(FOLLOW, () => ({ id, after: cursor }), {

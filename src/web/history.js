@@ -16,7 +16,10 @@ export function createHistory({ api, open, onDelete }) {
   const section = document.querySelector('section.history');
   const list = document.querySelector('#history');
   const count = document.querySelector('#history-count');
+  const title = document.querySelector('#history-title');
   const more = document.querySelector('#more');
+  /** What is shown, by id: what has not changed stays as it is, and so does the focus in it. */
+  let shown = new Map();
   let end = null;
   let reading = null;
   let stale = false;
@@ -24,11 +27,7 @@ export function createHistory({ api, open, onDelete }) {
   function item({ id, status, queuedAt, modelId, model, rendition, photo }) {
     const name = photo.originalFilename;
     const picture = rendition ?? photo.rendition;
-    const tile = h(
-      'span',
-      { class: 'tile' },
-      picture && h('img', { src: sameOrigin(picture.url), alt: '', loading: 'lazy' }),
-    );
+    const tile = h('span', { class: 'tile' }, picture && h('img', { src: sameOrigin(picture.url), alt: '' }));
     tile.style.setProperty('--tint', photo.dominantColor);
     const said = h('p', { class: 'message', role: 'alert', hidden: true });
     const act = (promise) =>
@@ -55,6 +54,7 @@ export function createHistory({ api, open, onDelete }) {
         act(
           remove(api, id).then(() => {
             onDelete(id);
+            title.focus({ preventScroll: true });
             return refresh();
           }),
         ),
@@ -66,9 +66,22 @@ export function createHistory({ api, open, onDelete }) {
   async function read(first, after) {
     const { viewer } = await api.query(HISTORY, { first, after });
     const { edges, pageInfo, totalCount } = viewer.history;
-    const items = edges.map(({ node }) => item(node));
-    if (after) list.append(...items);
-    else list.replaceChildren(...items);
+    const entries = edges.map(({ node }) => {
+      const state = JSON.stringify(node);
+      const there = shown.get(node.id);
+      return [node.id, there?.state === state ? there : { state, element: item(node) }];
+    });
+    const items = entries.map(([, { element }]) => element);
+    if (!after) {
+      for (const element of Array.from(list.children).filter((child) => !items.includes(child))) element.remove();
+      shown = new Map();
+    }
+    for (const [id, entry] of entries) shown.set(id, entry);
+    let place = after ? null : list.firstElementChild;
+    for (const element of items) {
+      if (element === place) place = place.nextElementSibling;
+      else list.insertBefore(element, place);
+    }
     end = pageInfo.endCursor;
     more.hidden = !pageInfo.hasNextPage;
     section.hidden = totalCount === 0;

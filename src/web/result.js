@@ -9,21 +9,25 @@ function fact(name, ...values) {
 
 const pixels = ({ width, height }) => `${width} × ${height}`;
 
+/** What was done, and what was not; where the photo itself was the better result, nothing was. */
 function report(steps) {
-  const did = steps.filter(({ ran }) => ran);
+  const kept = steps.find(({ name, ran }) => name === 'guard' && ran);
+  const did = kept ? [] : steps.filter(({ ran }) => ran);
+  const left = steps.filter((step) => step !== kept && !did.includes(step));
   const item = ({ name, ran, reason }) =>
     h('li', { class: ran ? 'ran' : 'left' }, h('strong', {}, stepInWords(name)), ' ', h('span', {}, reason));
   return h(
     'section',
     { class: 'report' },
-    h('h4', {}, did.length === 0 ? 'Nothing needed mending' : 'What was done, and why'),
+    h('h4', {}, kept ? 'Nothing was changed' : 'What was done, and why'),
+    kept && h('p', {}, kept.reason),
     h('ul', {}, ...did.map(item)),
-    did.length < steps.length &&
+    left.length > 0 &&
       h(
         'details',
         {},
-        h('summary', {}, 'What was left alone'),
-        h('ul', {}, ...steps.filter(({ ran }) => !ran).map(item)),
+        h('summary', {}, kept ? 'What was looked at' : 'What was left alone'),
+        h('ul', {}, ...left.map(item)),
       ),
   );
 }

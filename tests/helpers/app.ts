@@ -13,10 +13,9 @@ export interface GraphQLAnswer {
   errors: { message: string; path?: string[]; extensions: { code: string; retryAfter?: number; field?: string } }[];
 }
 
-export interface TestApp {
+/** What a test says to a service, wherever that runs. */
+export interface TestClient {
   url: string;
-  dataDir: string;
-  app: App;
   /** One operation over HTTP; `token` null = anonymous. */
   request(query: string, variables?: object, token?: string | null): Promise<GraphQLAnswer>;
   /** As `request`; fails the test with the errors when there are any, and answers the data. */
@@ -32,6 +31,11 @@ export interface TestApp {
   guest(): Promise<string>;
   /** Polls until a restoration has ended; answers it. */
   ended(id: string, token: string): Promise<any>;
+}
+
+export interface TestApp extends TestClient {
+  dataDir: string;
+  app: App;
   close(): Promise<void>;
 }
 
@@ -46,20 +50,14 @@ async function answerOf(response: Response): Promise<GraphQLAnswer> {
   return { status: response.status, headers: response.headers, data: body.data, errors: body.errors ?? [] };
 }
 
-/** The whole service on a free port and a data folder of its own; both go with the test. */
-export async function startApp(env: Record<string, string> = {}): Promise<TestApp> {
-  const dataDir = env['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'heirloom-test-')));
-  const config = readConfig({ PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...env });
-  const app = await createApp(config, createLog(env['LOG_LEVEL'] ?? 'silent'));
-  const { url } = await app.listen();
+/** A client of the service at `url`. */
+export function clientOf(url: string): TestClient {
   const endpoint = `${url}/graphql`;
   const authorization = (token: string | null): Record<string, string> =>
     token === null ? {} : { authorization: `Bearer ${token}` };
 
-  const self: TestApp = {
+  const self: TestClient = {
     url,
-    dataDir,
-    app,
     async request(query, variables = {}, token = null) {
       const body = JSON.stringify({ query, variables });
       const headers = { 'content-type': 'application/json', ...authorization(token) };
@@ -98,17 +96,37 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
         await new Promise((resolve) => setTimeout(resolve, 30));
       }
     },
+  };
+  return self;
+}
+
+/**
+ * The whole service on a free port and a data folder of its own; both go with the test.
+ *
+ * @param lines where its log goes, at LOG_LEVEL.
+ */
+export async function startApp(env: Record<string, string> = {}, lines: string[] = []): Promise<TestApp> {
+  const dataDir = env['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'heirloom-test-')));
+  const config = readConfig({ PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...env });
+  const app = await createApp(
+    config,
+    createLog(env['LOG_LEVEL'] ?? 'silent', { write: (line) => void lines.push(line) }),
+  );
+  const { url } = await app.listen();
+  return {
+    ...clientOf(url),
+    dataDir,
+    app,
     async close() {
       await app.close();
       if (env['DATA_DIR'] === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };
-  return self;
 }
 
 /** As `startApp`, and closed when the test that called it is over. */
-export async function appForTest(env: Record<string, string> = {}): Promise<TestApp> {
-  const app = await startApp(env);
+export async function appForTest(env: Record<string, string> = {}, lines: string[] = []): Promise<TestApp> {
+  const app = await startApp(env, lines);
   onTestFinished(() => app.close());
   return app;
 }

@@ -1,4 +1,5 @@
 // npm install @apollo/client apollo-upload-client graphql graphql-ws rxjs
+// TypeScript: set allowJs and maxNodeModuleJsDepth (10), or apollo-upload-client's types are not found.
 import { ApolloClient, ApolloLink, gql, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import UploadHttpLink from 'apollo-upload-client/UploadHttpLink.mjs';

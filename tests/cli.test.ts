@@ -1,0 +1,222 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lockDataDir } from '../src/db/lock.ts';
+import { runCli, startCli, startService, temporaryFolder, type TestService } from './helpers/cli.ts';
+import { jpeg, picture, storedFiles } from './helpers/service.ts';
+
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+const folder = async (): Promise<string> => stack.use(await temporaryFolder()).path;
+
+/** Everything a data folder may still hold after a guest has gone. */
+const BARE = /^(secret|heirloom\.sqlite(-wal|-shm)?|lock\.sqlite|uploads|processed|tmp)$/;
+
+async function expectBare(dataDir: string): Promise<void> {
+  expect(await storedFiles(dataDir)).toEqual([]);
+  expect((await readdir(dataDir)).filter((name) => !BARE.test(name))).toEqual([]);
+}
+
+describe('restore, with a service of its own', () => {
+  it('writes the result and a comparison, says each stage in a line, and leaves nothing of the guest', async () => {
+    const cwd = await folder();
+    // 160 × 120 as stored, 120 × 160 as displayed.
+    await writeFile(join(cwd, 'scan.jpg'), await picture(1).jpeg().withMetadata({ orientation: 6 }).toBuffer());
+    const { code, stdout, stderr } = await runCli(
+      ['restore', 'scan.jpg', '-o', 'out.png', '--compare', '--upscale', '2'],
+      { cwd },
+    );
+    expect(stderr).toMatch(/^scan\.jpg: uploading\nscan\.jpg: /);
+    expect(stderr).toMatch(/\nscan\.jpg: enlarging \(\d+ %\)\n/);
+    expect(stderr).not.toContain('\u001b');
+    expect(stdout).toMatch(/^scan\.jpg -> out\.png \(240 × 320, PNG, .+ kB, .+ s\)\nscan\.jpg -> out-compare\.jpg /);
+    expect(code).toBe(0);
+    expect(await sharp(join(cwd, 'out.png')).metadata()).toMatchObject({ format: 'png', width: 240, height: 320 });
+    expect(await sharp(join(cwd, 'out-compare.jpg')).metadata()).toMatchObject({
+      format: 'jpeg',
+      width: 240 + 4 + 240,
+      height: 320,
+    });
+    expect((await readdir(cwd)).toSorted()).toEqual(['data', 'out-compare.jpg', 'out.png', 'scan.jpg']);
+    await expectBare(join(cwd, 'data'));
+  });
+
+  it('goes on after a photo that is none, and ends with 3', async () => {
+    const cwd = await folder();
+    await mkdir(join(cwd, 'album'));
+    await writeFile(join(cwd, 'album', 'a.jpg'), await jpeg(2));
+    await writeFile(join(cwd, 'album', 'b.jpg'), 'no photo at all');
+    await writeFile(join(cwd, 'album', 'c.png'), await picture(3).png().toBuffer());
+    const { code, stdout, stderr } = await runCli(['restore', 'album/*', '-o', 'done/'], { cwd });
+    expect(stderr).toContain('album/b.jpg: UNSUPPORTED_IMAGE: ');
+    expect(stderr).toContain('2 of 3 photos restored.\n');
+    expect(stdout.match(/ -> /g)).toHaveLength(2);
+    expect((await readdir(join(cwd, 'done'))).toSorted()).toEqual(['a-restored.jpg', 'c-restored.png']);
+    expect(code).toBe(3);
+    await expectBare(join(cwd, 'data'));
+  });
+
+  it('restores the sample photo when none is named', async () => {
+    const cwd = await folder();
+    const { code, stdout, stderr } = await runCli(['restore'], { cwd });
+    expect(stderr).toContain('the sample photo that comes with Heirloom');
+    expect(stdout).toContain(' -> astronaut-restored.jpg (512 × 512, JPEG, ');
+    expect(code).toBe(0);
+    expect(await sharp(join(cwd, 'astronaut-restored.jpg')).metadata()).toMatchObject({ width: 512, height: 512 });
+  });
+
+  it('waits for another command that has the data folder', async () => {
+    const cwd = await folder();
+    const dataDir = join(cwd, 'data');
+    await writeFile(join(cwd, 'photo.jpg'), await jpeg(4));
+    const lock = await lockDataDir(dataDir);
+    if (!lock.held) throw new Error('the folder is new');
+    const running = startCli(['restore', 'photo.jpg'], { cwd });
+    await running.said(/Waiting for another command to finish with .*data …\n/);
+    await lock.release();
+    expect(await running.finished).toMatchObject({ code: 0, stdout: expect.stringContaining('photo-restored.jpg') });
+  });
+
+  it('is not used by another command, which would lose it half-way', async () => {
+    const cwd = await folder();
+    await writeFile(join(cwd, 'one.jpg'), await jpeg(5, 1600, 1200));
+    await writeFile(join(cwd, 'two.jpg'), await jpeg(6));
+    const first = startCli(['restore', 'one.jpg', '--upscale', '2'], { cwd });
+    await first.said(/uploading/);
+    const second = await runCli(['restore', 'two.jpg'], { cwd });
+    expect(second).toMatchObject({ code: 0, stderr: expect.stringContaining('Waiting for another command') });
+    expect(await first.finished).toMatchObject({ code: 0 });
+  });
+
+  it('stops on Ctrl-C and leaves neither a result nor anything of the guest', async () => {
+    const cwd = await folder();
+    await writeFile(join(cwd, 'big.jpg'), await jpeg(7, 2400, 2400));
+    const running = startCli(['restore', 'big.jpg', '--upscale', '4'], { cwd });
+    await running.said(/looking at the photo/);
+    running.child.kill('SIGINT');
+    expect(await running.finished).toMatchObject({
+      code: 130,
+      stdout: '',
+      stderr: expect.stringMatching(/Cancelled\.\n$/),
+    });
+    expect((await readdir(cwd)).toSorted()).toEqual(['big.jpg', 'data']);
+    await expectBare(join(cwd, 'data'));
+  });
+
+  it('says what production lacks, and ends with 2', async () => {
+    const cwd = await folder();
+    const { code, stderr } = await runCli(['restore'], { cwd, env: { NODE_ENV: 'production' } });
+    expect(stderr).toMatch(/JWT_SECRET is not set/);
+    expect(code).toBe(2);
+  });
+
+  it('works in production that has its secret, whatever PUBLIC_URL and the limits are', async () => {
+    const cwd = await folder();
+    await writeFile(join(cwd, 'photo.jpg'), await jpeg(8));
+    const env = {
+      NODE_ENV: 'production',
+      JWT_SECRET: 'a secret of more than thirty-two characters',
+      PUBLIC_URL: 'https://photos.example.org/heirloom',
+      ALLOW_GUESTS: 'false',
+    };
+    expect(await runCli(['restore', 'photo.jpg'], { cwd, env })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('photo.jpg -> photo-restored.jpg'),
+    });
+  });
+});
+
+describe('restore, with a service that runs', () => {
+  let cwd: string;
+  let service: TestService;
+  let token: string;
+  const restore = (...args: string[]) => runCli(['restore', ...args], { cwd });
+  const history = async (): Promise<{ status: string; modelId: string }[]> => {
+    const { data } = await service.ask(
+      '{ viewer { history(first: 50) { edges { node { status modelId } } } } }',
+      token,
+    );
+    return data.viewer.history.edges.map(({ node }: { node: unknown }) => node);
+  };
+
+  beforeAll(async () => {
+    cwd = await folder();
+    await writeFile(join(cwd, 'photo.jpg'), await jpeg(10));
+    await writeFile(join(cwd, 'huge.jpg'), Buffer.alloc(20.1e6));
+    service = stack.use(await startService({ cwd, env: { PUBLIC_URL: 'http://photos.example.invalid/prefix' } }));
+    token = (await service.ask('mutation { startGuestSession { token } }')).data.startGuestSession.token;
+  });
+
+  it('uses by itself the service that has the data folder, and leaves nothing there', async () => {
+    const { code, stdout, stderr } = await restore('photo.jpg', '-o', 'held.webp');
+    expect(stderr).toContain(`Using the service at ${service.url}.\n`);
+    expect(stdout).toContain('photo.jpg -> held.webp (160 × 120, WEBP, ');
+    expect(code).toBe(0);
+    expect(await storedFiles(join(cwd, 'data'))).toEqual([]);
+  });
+
+  it('lists the models', async () => {
+    const { code, stdout } = await restore('--list-models');
+    expect(stdout).toMatch(/^auto \(default\): Automatic restoration, restore\n {4}\S/m);
+    expect(stdout).toMatch(/^upscale-2x: /m);
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['an unknown model', ['photo.jpg', '--model', 'magic'], 3, /There is no model magic\. There are: auto, tone/],
+    [
+      'an option the model does not take',
+      ['photo.jpg', '--model', 'tone', '--upscale', '2'],
+      3,
+      /photo\.jpg: BAD_USER_INPUT: /,
+    ],
+    ['a photo that is missing', ['gone.jpg'], 1, /^gone\.jpg: there is no such file or folder\.$/m],
+    ['a folder', ['data'], 1, /^data: it is a folder/m],
+    ['a photo of too many bytes', ['huge.jpg'], 3, /^huge\.jpg: PAYLOAD_TOO_LARGE: The file has 20\.1 MB; /m],
+    ['a pattern without a match', ['*.tif'], 2, /No file matches \*\.tif\./],
+    ['an output folder that is missing', ['photo.jpg', '-o', 'no/where.jpg'], 1, /no\/where\.jpg cannot be written/],
+    ['an output folder that is a file', ['photo.jpg', '-o', 'photo.jpg/'], 1, /cannot be used as a folder/],
+    ['an output that is the photo', ['photo.jpg', '-o', './photo.jpg', '--force'], 1, /written over the photo itself/],
+    ['a server that is not there', ['photo.jpg', '--server', 'http://127.0.0.1:1'], 1, /cannot be reached/],
+    ['a bad token', ['photo.jpg', '--token', 'nonsense'], 3, /^(?!.*uploading)/s],
+  ])('says so and ends for %s', async (_what, args, code, message) => {
+    const finished = await restore(...args);
+    expect(finished.stderr).toMatch(message);
+    expect(finished).toMatchObject({ code, stdout: '' });
+    expect(finished.stderr).not.toMatch(/\n {4}at /);
+  });
+
+  it('keeps what exists unless it is forced', async () => {
+    await writeFile(join(cwd, 'there.jpg'), 'mine');
+    const refused = await restore('photo.jpg', '-o', 'there.jpg');
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('there.jpg exists already; --force') });
+    expect(refused.stderr).not.toContain('uploading');
+    expect(await readFile(join(cwd, 'there.jpg'), 'utf8')).toBe('mine');
+    expect(await restore('photo.jpg', '-o', 'there.jpg', '--force')).toMatchObject({ code: 0 });
+    expect(await sharp(join(cwd, 'there.jpg')).metadata()).toMatchObject({ format: 'jpeg', width: 160 });
+  });
+
+  it('cancels on the service when Ctrl-C is pressed, exits 130 and writes nothing', async () => {
+    await writeFile(join(cwd, 'big.jpg'), await jpeg(11, 2400, 2400));
+    const running = startCli(['restore', 'big.jpg', '--upscale', '4', '--token', token], { cwd });
+    await running.said(/looking at the photo/);
+    running.child.kill('SIGINT');
+    expect(await running.finished).toMatchObject({ code: 130, stdout: '' });
+    expect((await readdir(cwd)).filter((name) => name.includes('big'))).toEqual(['big.jpg']);
+    expect((await history())[0]).toMatchObject({ status: 'CANCELLED' });
+  });
+
+  it('signs in with --token at --server, where the photos stay', async () => {
+    const other = await folder();
+    await using remote = await startService({ cwd: other });
+    const session = await remote.ask('mutation { startGuestSession { token } }');
+    const theirs = session.data.startGuestSession.token as string;
+    const args = ['photo.jpg', '-o', 'remote.jpg', '--server', `${remote.url}/`, '--token', theirs, '--model', 'tone'];
+    const { code, stderr, stdout } = await restore(...args);
+    expect(stderr).not.toContain('Using the service');
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('-> remote.jpg') });
+    const { data } = await remote.ask('{ viewer { history { edges { node { status modelId } } } } }', theirs);
+    expect(data.viewer.history.edges).toEqual([{ node: { status: 'SUCCEEDED', modelId: 'tone' } }]);
+  });
+});

@@ -1,0 +1,66 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+export interface ServiceProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** From the spawn to the greeting, in ms. */
+  readonly startedIn: number;
+  /** Lines of log so far. */
+  readonly lines: string[];
+  /** What was written to standard error so far. */
+  stderr(): string;
+  kill(signal: NodeJS.Signals): void;
+  /** The exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+/** Everything that a process says before it ends without listening, with its exit code. */
+export class DidNotStart extends Error {
+  readonly code: number | NodeJS.Signals;
+  constructor(code: number | NodeJS.Signals, stderr: string) {
+    super(stderr);
+    this.code = code;
+  }
+}
+
+/** `node src/main.ts` on a free port; killed with the test. @throws DidNotStart */
+export async function startProcess(dataDir: string, env: Record<string, string> = {}): Promise<ServiceProcess> {
+  const began = performance.now();
+  const child = spawn(join(ROOT, 'node_modules/.bin/node'), ['src/main.ts'], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const lines: string[] = [];
+  let rest = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    const parts = (rest + chunk.toString()).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts);
+  });
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      const found = /listening on (http:\S+)/.exec(stderr)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    void ended.then((code) => reject(new DidNotStart(code, stderr)));
+  });
+  return {
+    url,
+    child,
+    startedIn: performance.now() - began,
+    lines,
+    stderr: () => stderr,
+    kill: (signal) => void child.kill(signal),
+    ended,
+  };
+}
