@@ -1,5 +1,5 @@
 /**
- * Writes everything that follows from the code: `schema.graphql`, `.env.example`, the types of the clients' documents,
+ * Writes everything that follows from the code: `schema.graphql`, `.env.example`, the README's table of variables, the types of the clients' documents,
  * and with `--migration NAME` the next migration. `--check` writes nothing and fails when something is not current.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/sqlite';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { ENTITIES } from './src/entities.ts';
-import { envExample } from './src/config.ts';
+import { configurationTable, envExample } from './src/config.ts';
 import { MIGRATIONS } from './src/db/migrations/index.ts';
 import { schema } from './src/schema.ts';
 
@@ -54,9 +54,20 @@ async function typedDocuments(sdl: string): Promise<[path: string, text: string]
   return outputs.map(({ filename, content }) => [filename, content]);
 }
 
+/** The README with its table of variables. */
+async function readme(): Promise<string> {
+  const marked = /(<!-- configuration -->\n)[^]*(<!-- \/configuration -->)/;
+  return (await current('README.md')).replace(marked, (_all, start, end) => `${start}${configurationTable()}\n${end}`);
+}
+
 async function files(): Promise<[path: string, text: string][]> {
   const sdl = `${printSchema(lexicographicSortSchema(schema))}\n`;
-  return [['schema.graphql', sdl], ['.env.example', envExample()], ...(await typedDocuments(sdl))];
+  return [
+    ['schema.graphql', sdl],
+    ['.env.example', envExample()],
+    ['README.md', await readme()],
+    ...(await typedDocuments(sdl)),
+  ];
 }
 
 async function current(path: string): Promise<string> {

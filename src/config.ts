@@ -109,24 +109,51 @@ export function loadEnvFile(path = '.env'): void {
   if (existsSync(path)) process.loadEnvFile(path);
 }
 
+/** A variable as a person reads of it. */
+interface Documented {
+  name: string;
+  doc: string;
+  /** Defaults as they would be written; the same unless the mode matters. */
+  development: string;
+  production: string;
+}
+
+function documented(): Documented[] {
+  return Object.values<Variable<unknown>>(VARIABLES).map(({ name, doc, fallback, aliases = {} }) => {
+    const also = Object.keys(aliases);
+    const unit = name === 'MAX_UPLOAD_SIZE_MB' ? ' (in bytes)' : '';
+    const of = (mode: Mode): string => (typeof fallback === 'function' ? fallback(mode) : fallback) ?? '';
+    return {
+      name,
+      doc: also.length === 0 ? doc : `${doc} Also read from ${also.join(', ')}${unit}.`,
+      // The number of cores differs from machine to machine.
+      development: name === 'MAX_CONCURRENT_RESTORATIONS' ? '' : of('development'),
+      production: name === 'MAX_CONCURRENT_RESTORATIONS' ? '' : of('production'),
+    };
+  });
+}
+
 /** The text of `.env.example`: each variable commented out, with its default and one comment. */
 export function envExample(): string {
   const lines = [
     '# Every variable has a default; nothing here is needed to start. MB are 10^6 bytes, 0 switches a limit off.',
   ];
-  for (const entry of Object.values<Variable<unknown>>(VARIABLES)) {
-    const { fallback } = entry;
-    const [development, production] =
-      typeof fallback === 'function' ? [fallback('development'), fallback('production')] : [fallback, fallback];
-    const aliases = Object.keys(entry.aliases ?? {});
-    const notes = [
-      ...(development === production ? [] : [`In production: ${production === '' ? 'empty' : production}.`]),
-      ...(aliases.length === 0
-        ? []
-        : [`Also read from ${aliases.join(', ')}${entry.name === 'MAX_UPLOAD_SIZE_MB' ? ' (in bytes)' : ''}.`]),
-    ];
-    const shown = entry.name === 'MAX_CONCURRENT_RESTORATIONS' ? '' : (development ?? '');
-    lines.push('', `# ${[entry.doc, ...notes].join(' ')}`, `#${entry.name}=${shown}`);
+  for (const { name, doc, development, production } of documented()) {
+    const note = development === production ? '' : ` In production: ${production === '' ? 'empty' : production}.`;
+    lines.push('', `# ${doc}${note}`, `#${name}=${development}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The same as a table in Markdown. */
+export function configurationTable(): string {
+  const code = (value: string): string => (value === '' ? '' : `\`${value}\``);
+  const rows = documented().map(({ name, doc, development, production }) => {
+    const value =
+      development === production
+        ? code(development)
+        : `${code(development)}, production ${code(production) || 'empty'}`;
+    return `| \`${name}\` | ${value} | ${doc} |`;
+  });
+  return ['| variable | default | what |', '|---|---|---|', ...rows].join('\n');
 }

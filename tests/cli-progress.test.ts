@@ -2,18 +2,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bar, createProgress } from '../src/cli/progress.ts';
 import { createTerminal, type Terminal } from '../src/cli/terminal.ts';
 
+/** Back to the start of the line, which is emptied (ECMA-48, EL). */
+const ERASE_LINE = '\r\u001b[K';
+
 /** A terminal of so many columns; `screen` is its bottom line as a person would see it, `lines` those above. */
 function fakeTerminal(columns: number | null) {
   let screen = '';
   const lines: string[] = [];
   const write = (text: string): boolean => {
-    for (const part of text.split(/(\r\u001b\[K|\n)/)) {
-      if (part === '\r\u001b[K') screen = '';
-      else if (part === '\n') {
-        lines.push(screen);
-        screen = '';
-      } else screen += part;
-    }
+    screen = `${screen}${text}`.split(ERASE_LINE).at(-1) ?? '';
+    const parts = screen.split('\n');
+    screen = parts.pop() ?? '';
+    lines.push(...parts);
     return true;
   };
   const stream = { write, ...(columns === null ? {} : { isTTY: true, columns }) };

@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeComparison } from '../src/imaging/compare.ts';
+import { bmp24 } from './fixtures/zoo/bmp.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -17,28 +18,10 @@ const plain = (width: number, height: number, background: object) =>
   sharp({ create: { width, height, channels: 3, background: background as never } });
 const { signal } = new AbortController();
 
-async function file(name: string, bytes: Buffer | sharp.Sharp): Promise<{ path: string; format: string }> {
+async function file(name: string, bytes: Buffer | Sharp): Promise<{ path: string; format: string }> {
   const path = join(dir, name);
   await writeFile(path, Buffer.isBuffer(bytes) ? bytes : await bytes.toBuffer());
   return { path, format: name.split('.').at(-1) ?? '' };
-}
-
-/** 24 bits a pixel, rows from the bottom, one colour. */
-function bmp(width: number, height: number, { r, g, b }: typeof RED): Buffer {
-  const row = Math.ceil((width * 3) / 4) * 4;
-  const bytes = Buffer.alloc(54 + row * height);
-  bytes.write('BM', 0);
-  bytes.writeUInt32LE(bytes.length, 2);
-  bytes.writeUInt32LE(54, 10);
-  bytes.writeUInt32LE(40, 14);
-  bytes.writeInt32LE(width, 18);
-  bytes.writeInt32LE(height, 22);
-  bytes.writeUInt16LE(1, 26);
-  bytes.writeUInt16LE(24, 28);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) bytes.set([b, g, r], 54 + y * row + x * 3);
-  }
-  return bytes;
 }
 
 /** The colour of a pixel, to within what JPEG does. */
@@ -77,7 +60,14 @@ describe('the before/after picture', () => {
   });
 
   it('takes a BMP, 16 bits, grey and transparency', async () => {
-    const before = await file('e.bmp', bmp(31, 20, RED));
+    const before = await file(
+      'e.bmp',
+      bmp24(
+        31,
+        20,
+        Uint8Array.from({ length: 31 * 20 * 3 }, (_, at) => [220, 30, 30][at % 3] ?? 0),
+      ),
+    );
     const sides = [
       plain(30, 20, BLUE).toColourspace('rgb16').png(),
       plain(30, 20, BLUE).greyscale().png(),

@@ -161,6 +161,32 @@ describe.skipIf(chromium === null)(`in Chromium${reason}`, () => {
     }
   }, 60_000);
 
+  it('the history shows a dozen and, when asked, the rest', async () => {
+    const tab = await openReady();
+    const token = await tab.evaluate(`JSON.parse(localStorage.getItem('heirloom.session')).token`);
+    const bytes = await sharp(SAMPLE).resize(40).toBuffer();
+    const upload = `mutation ($file: Upload!) { uploadPhoto(input: { file: $file }) { photo { id } } }`;
+    const { data } = await app.upload(upload, { file: { bytes } }, {}, token);
+    const restore = `mutation ($photoId: ID!) { restorePhoto(input: { photoId: $photoId }) { restoration { id } } }`;
+    for (let count = 0; count < 14; count++) {
+      const { restorePhoto } = await app.ok(restore, { photoId: data.uploadPhoto.photo.id }, token);
+      await app.ended(restorePhoto.restoration.id, token);
+    }
+    await tab.open(`${app.url}/`);
+    const entries = `document.querySelectorAll('#history .entry').length`;
+    await tab.until(`${entries} === 12`);
+    expect(await tab.evaluate(`document.querySelector('#history-count').textContent`)).toBe('14 restorations');
+    await tab.click('Show more');
+    await tab.until(`${entries} === 14 && document.querySelector('#more').hidden`);
+    const focused = `document.activeElement.closest('li') === document.querySelectorAll('#history > li')[12]`;
+    expect(await tab.until(focused)).toBe(true);
+
+    await tab.evaluate(`document.querySelector('#history > li .quiet').click()`);
+    await tab.click('For good?');
+    await tab.until(`${entries} === 13`);
+    expect(tab.errors).toEqual([]);
+  });
+
   it('a session that has ended is replaced by a new one without a word', async () => {
     const tab = await openReady();
     const day = 86_400_000;
