@@ -46,7 +46,9 @@ function explain(error: unknown): { exit: Exit; message: string } {
   if (error instanceof CliError) return { exit: error.exit, message: error.message };
   if (error instanceof ConfigError) return { exit: 'usage', message: error.message };
   if (error instanceof AppError) return { exit: 'refused', message: error.message };
-  return { exit: 'failed', message: `Something went wrong: ${reasonOf(error)}.` };
+  const { path } = error as { path?: unknown };
+  const where = typeof path === 'string' ? ` with ${path}` : '';
+  return { exit: 'failed', message: `Something went wrong${where}: ${reasonOf(error)}.` };
 }
 
 async function main(args: readonly string[], terminal: Terminal): Promise<Exit> {
@@ -93,4 +95,6 @@ async function main(args: readonly string[], terminal: Terminal): Promise<Exit> 
   }
 }
 
+// Whoever reads our output may have seen enough, as `head` does.
+process.stdout.on('error', () => process.exit(EXIT.failed.code));
 process.exitCode = EXIT[await main(process.argv.slice(2), createTerminal(process))].code;

@@ -12,7 +12,7 @@ const PHOTOS = HISTORY.replace('HistoryFilter', 'PhotoFilter')
   .replace('history(', 'photos(')
   .replace('id modelId status photo { originalFilename }', 'id originalFilename');
 
-const NAMES = ['100%.jpg', '100 percent.jpg', 'a_b.jpg', 'axb.jpg', "o'hara \"x\" \\ ? $1.jpg", 'Großmutter.JPG'];
+const NAMES = ['100%.jpg', '100 percent.jpg', 'a_b.jpg', 'axb.jpg', 'o\'hara "x" \\ ? $1.jpg', 'Großmutter.JPG'];
 const MODELS = ['auto', 'tone', 'upscale-2x'];
 const STATUSES = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
 
@@ -52,7 +52,9 @@ beforeAll(async () => {
   }
   await idle(app);
   // Rows as restorations leave them, at times of their own: 60 real ones would take half a minute.
-  const rows = await sql<any>(app, 'select * from photo where user_id = (select id from user where username = ?)', ['ada']);
+  const rows = await sql<any>(app, 'select * from photo where user_id = (select id from user where username = ?)', [
+    'ada',
+  ]);
   const start = Date.now() - 60_000;
   for (let n = 0; n < 60; n++) {
     const at = new Date(start + n * 1000);
@@ -111,35 +113,38 @@ async function statements(query: string, variables: object, as = token): Promise
 }
 
 describe('pages of the history', () => {
-  it.each(['NEWEST_FIRST', 'OLDEST_FIRST'])('%s: walks forwards and backwards without a gap or a double', async (orderBy) => {
-    const all = orderBy === 'NEWEST_FIRST' ? newest() : restorations;
-    const forwards: string[] = [];
-    let after: string | null = null;
-    for (;;) {
-      const page: any = await list(HISTORY, { first: 7, after, orderBy });
-      forwards.push(...ids(page));
-      expect(page.pageInfo).toMatchObject({
-        hasPreviousPage: after !== null,
-        startCursor: page.edges[0].cursor,
-        endCursor: page.edges.at(-1).cursor,
-      });
-      expect(page.totalCount).toBe(60);
-      if (!page.pageInfo.hasNextPage) break;
-      after = page.pageInfo.endCursor;
-    }
-    expect(forwards).toEqual(all);
+  it.each(['NEWEST_FIRST', 'OLDEST_FIRST'])(
+    '%s: walks forwards and backwards without a gap or a double',
+    async (orderBy) => {
+      const all = orderBy === 'NEWEST_FIRST' ? newest() : restorations;
+      const forwards: string[] = [];
+      let after: string | null = null;
+      for (;;) {
+        const page: any = await list(HISTORY, { first: 7, after, orderBy });
+        forwards.push(...ids(page));
+        expect(page.pageInfo).toMatchObject({
+          hasPreviousPage: after !== null,
+          startCursor: page.edges[0].cursor,
+          endCursor: page.edges.at(-1).cursor,
+        });
+        expect(page.totalCount).toBe(60);
+        if (!page.pageInfo.hasNextPage) break;
+        after = page.pageInfo.endCursor;
+      }
+      expect(forwards).toEqual(all);
 
-    const backwards: string[] = [];
-    let before: string | null = null;
-    for (;;) {
-      const page: any = await list(HISTORY, { last: 7, before, orderBy });
-      backwards.unshift(...ids(page));
-      expect(page.pageInfo.hasNextPage).toBe(before !== null);
-      if (!page.pageInfo.hasPreviousPage) break;
-      before = page.pageInfo.startCursor;
-    }
-    expect(backwards).toEqual(all);
-  });
+      const backwards: string[] = [];
+      let before: string | null = null;
+      for (;;) {
+        const page: any = await list(HISTORY, { last: 7, before, orderBy });
+        backwards.unshift(...ids(page));
+        expect(page.pageInfo.hasNextPage).toBe(before !== null);
+        if (!page.pageInfo.hasPreviousPage) break;
+        before = page.pageInfo.startCursor;
+      }
+      expect(backwards).toEqual(all);
+    },
+  );
 
   it('between two cursors, the default size, none, and the largest', async () => {
     const all: any = await list(HISTORY, { first: 100 });
@@ -249,21 +254,32 @@ describe('things by id', () => {
     expect(answer.nodes.map((node: any) => node?.id ?? null)).toEqual(expected.with(5, restorations[0]!));
     const { photos: blank } = await app.ok('query ($ids: [ID!]!) { photos(ids: $ids) { id } }', { ids: asked });
     expect(blank.every((photo: unknown) => photo === null)).toBe(true);
-    const many = await app.request('query ($ids: [ID!]!) { photos(ids: $ids) { id } }', { ids: Array(51).fill(photos[0]) }, token);
+    const many = await app.request(
+      'query ($ids: [ID!]!) { photos(ids: $ids) { id } }',
+      { ids: Array(51).fill(photos[0]) },
+      token,
+    );
     expect(many.errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'ids' });
-    const nodes = await app.request('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: Array(101).fill(photos[0]) }, token);
+    const nodes = await app.request(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
+      { ids: Array(101).fill(photos[0]) },
+      token,
+    );
     expect(nodes.errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'ids' });
   });
 
-  it.each(['photo', 'restoration', 'node'])("%s(id:) of somebody else's is null, like what does not exist", async (field) => {
-    const QUERY = `query ($id: ID!) { ${field}(id: $id) { id } }`;
-    const id = field === 'restoration' ? restorations[0]! : photos[0]!;
-    expect((await app.ok(QUERY, { id }, token))[field]).toEqual({ id });
-    for (const as of [stranger, null]) expect((await app.ok(QUERY, { id }, as))[field]).toBeNull();
-    for (const wrong of ['', 'x', globalId('Photo', newId()), globalId('Nothing', newId()), theirs]) {
-      expect((await app.ok(QUERY, { id: wrong }, token))[field]).toBeNull();
-    }
-  });
+  it.each(['photo', 'restoration', 'node'])(
+    "%s(id:) of somebody else's is null, like what does not exist",
+    async (field) => {
+      const QUERY = `query ($id: ID!) { ${field}(id: $id) { id } }`;
+      const id = field === 'restoration' ? restorations[0]! : photos[0]!;
+      expect((await app.ok(QUERY, { id }, token))[field]).toEqual({ id });
+      for (const as of [stranger, null]) expect((await app.ok(QUERY, { id }, as))[field]).toBeNull();
+      for (const wrong of ['', 'x', globalId('Photo', newId()), globalId('Nothing', newId()), theirs]) {
+        expect((await app.ok(QUERY, { id: wrong }, token))[field]).toBeNull();
+      }
+    },
+  );
 });
 
 describe('what a list costs', () => {
@@ -276,7 +292,9 @@ describe('what a list costs', () => {
     const forty = await statements(NESTED, { n: 40 });
     expect(forty.length).toBe(two.length);
     expect(forty.length).toBeLessThanOrEqual(12);
-    const byIds = await statements('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: restorations.slice(0, 50) });
+    const byIds = await statements('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', {
+      ids: restorations.slice(0, 50),
+    });
     expect(byIds.length).toBeLessThanOrEqual(3);
   });
 
@@ -301,7 +319,8 @@ describe('what a list costs', () => {
       for (const page of pages) {
         for (const orderBy of ['NEWEST_FIRST', 'OLDEST_FIRST']) {
           for (const text of await statements(HISTORY, { ...page, filter, orderBy })) seen.add(text);
-          for (const text of await statements(PHOTOS, { ...page, filter: photoFilter(filter), orderBy })) seen.add(text);
+          for (const text of await statements(PHOTOS, { ...page, filter: photoFilter(filter), orderBy }))
+            seen.add(text);
         }
       }
     }
@@ -310,7 +329,7 @@ describe('what a list costs', () => {
     const sorted = new Set<string>();
     for (const text of [...seen].filter((one) => /^select/i.test(one))) {
       for (const { detail } of await sql<{ detail: string }>(app, `explain query plan ${text}`)) {
-        if (/^SCAN/.test(detail)) scans.push(`${detail}: ${text}`);
+        if (detail.startsWith('SCAN')) scans.push(`${detail}: ${text}`);
         if (/TEMP B-TREE/.test(detail)) sorted.add(text.replaceAll(/'[^']*'/g, '?'));
       }
     }

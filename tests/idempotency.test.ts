@@ -29,10 +29,16 @@ describe('C4: the same idempotency key', () => {
     expect((await app.ended(ids[0]!, token)).status).toBe('SUCCEEDED');
     expect(idOf(await byId('at once'))).toBe(ids[0]);
     expect(idOf(await byId('another'))).not.toBe(ids[0]);
-    const runs = await sql(app, `select r.id from restoration r join submission s on s.restoration_id = r.id where s.key = 'at once'`);
+    const runs = await sql(
+      app,
+      `select r.id from restoration r join submission s on s.restoration_id = r.id where s.key = 'at once'`,
+    );
     expect(runs).toHaveLength(1);
-    const ends = await sql(app, `select e.seq from event e join submission s on s.restoration_id = e.restoration_id
-      where s.key = 'at once' and e.status = 'SUCCEEDED'`);
+    const ends = await sql(
+      app,
+      `select e.seq from event e join submission s on s.restoration_id = e.restoration_id
+      where s.key = 'at once' and e.status = 'SUCCEEDED'`,
+    );
     expect(ends).toHaveLength(1);
   });
 
@@ -77,9 +83,13 @@ describe('C4: the same idempotency key', () => {
     await sql(app, "update submission set created_at = created_at - 2000 where key = 'day'");
     const second = idOf(await byId('day', { strength: 0.1 }));
     expect(second).not.toBe(first);
-    await app.ok('mutation ($id: ID!) { deleteRestoration(input: { id: $id }) { deletedRestorationId } }', { id: second }, token);
+    await app.ok(
+      'mutation ($id: ID!) { deleteRestoration(input: { id: $id }) { deletedRestorationId } }',
+      { id: second },
+      token,
+    );
     expect(idOf(await byId('day', { strength: 0.2 }))).not.toBe(second);
-    await sql(app, "update submission set created_at = created_at - 86401000");
+    await sql(app, 'update submission set created_at = created_at - 86401000');
     expect((await app.app.services.cleanup.run()).idempotencyKeys).toBeGreaterThan(0);
     expect(await sql(app, 'select id from submission')).toEqual([]);
   });

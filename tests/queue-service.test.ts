@@ -4,12 +4,14 @@ import { collect, FOLLOW, idle, jpeg, namedFiles, socketClient, sql, storedFiles
 
 const BY_ID = `mutation ($id: ID!, $modelId: ID) {
   restorePhoto(input: { photoId: $id, modelId: $modelId }) { restoration { id } } }`;
-const TIMES = 'query ($id: ID!) { restoration(id: $id) { status queuedAt startedAt finishedAt attempts error { code } runs { number error { code } } } }';
+const TIMES =
+  'query ($id: ID!) { restoration(id: $id) { status queuedAt startedAt finishedAt attempts error { code } runs { number error { code } } } }';
 const CANCEL = 'mutation ($id: ID!) { cancelRestoration(input: { id: $id }) { restoration { status } } }';
 const DELETE = 'mutation ($id: ID!) { deletePhoto(input: { id: $id }) { deletedPhotoId } }';
 
 /** Closed without waiting for what still runs. */
-const appForTest = (env: Record<string, string> = {}): Promise<TestApp> => appOf({ SHUTDOWN_GRACE_SECONDS: '0', ...env });
+const appForTest = (env: Record<string, string> = {}): Promise<TestApp> =>
+  appOf({ SHUTDOWN_GRACE_SECONDS: '0', ...env });
 
 async function uploaded(app: TestApp, token: string, bytes: Uint8Array): Promise<string> {
   const { data, errors } = await app.upload(UPLOAD, { file: { bytes } }, {}, token);
@@ -45,9 +47,11 @@ describe('whose turn it is', () => {
     let most = 0;
     const counting = (async () => {
       for (let left = 1; left > 0;) {
-        const rows = await sql<any>(app, 'select status, count(*) as n from restoration where photo_id = ? group by status', [
-          Buffer.from(photo, 'base64').toString().split(':')[1],
-        ]);
+        const rows = await sql<any>(
+          app,
+          'select status, count(*) as n from restoration where photo_id = ? group by status',
+          [Buffer.from(photo, 'base64').toString().split(':')[1]],
+        );
         most = Math.max(most, rows.find(({ status }) => status === 'RUNNING')?.n ?? 0);
         left = rows.filter(({ status }) => status !== 'SUCCEEDED').length;
         await new Promise((resolve) => setTimeout(resolve, 10));
@@ -104,7 +108,8 @@ describe('C8, C43: who has too much', () => {
       TRUSTED_HOSTS: '127.0.0.1',
       RATE_LIMIT_RESTORATIONS_PER_MINUTE: '2',
     });
-    const send = async (seed: number) => app.upload(RESTORE, { file: { bytes: await jpeg(seed) } }, {}, await app.guest());
+    const send = async (seed: number) =>
+      app.upload(RESTORE, { file: { bytes: await jpeg(seed) } }, {}, await app.guest());
     expect((await send(405)).errors).toEqual([]);
     expect((await send(406)).errors).toEqual([]);
     const third = await send(407);
@@ -121,7 +126,11 @@ describe('C6: work that takes too long', () => {
     const token = await app.guest();
     const big = await queued(app, token, await uploaded(app, token, await jpeg(408, 2400, 1800)));
     const failed = await app.ended(big, token);
-    expect(failed).toMatchObject({ status: 'FAILED', attempts: 2, error: { code: 'PROVIDER_TIMEOUT', retryable: true } });
+    expect(failed).toMatchObject({
+      status: 'FAILED',
+      attempts: 2,
+      error: { code: 'PROVIDER_TIMEOUT', retryable: true },
+    });
     expect(failed.runs.map((run: any) => run.error.code)).toEqual(['PROVIDER_TIMEOUT', 'PROVIDER_TIMEOUT']);
     for (const { durationMs } of failed.runs) {
       expect(durationMs).toBeGreaterThanOrEqual(990);
@@ -149,7 +158,10 @@ describe('C12: a fault of our own while a try is written down', () => {
     expect(await app.ended(id, token)).toMatchObject({ status: 'SUCCEEDED', attempts: 1 });
 
     // Now the end of a try cannot be written: it is taken back and tried again.
-    await sql(app, `create trigger no_end before update of finished_at on run begin select raise(abort, 'disk full'); end`);
+    await sql(
+      app,
+      `create trigger no_end before update of finished_at on run begin select raise(abort, 'disk full'); end`,
+    );
     const second = await queued(app, token, photo);
     await until(async () => (await timesOf(app, token, second)).status === 'RUNNING');
     await until(async () => (await sql<any>(app, 'select lease_owner as o from job'))[0]?.o === null);
@@ -168,7 +180,12 @@ describe('C14: what is deleted while it runs', () => {
     for (const [index, stage] of ['PREPARING', 'DENOISING', 'COLOURING', 'FINISHING'].entries()) {
       const photo = await uploaded(app, token, Buffer.concat([bytes, Buffer.from([index])]));
       const id = await queued(app, token, photo);
-      await collect(socketClient(app, token), FOLLOW, { id }, (event) => event.stage === stage || event.status === 'SUCCEEDED');
+      await collect(
+        socketClient(app, token),
+        FOLLOW,
+        { id },
+        (event) => event.stage === stage || event.status === 'SUCCEEDED',
+      );
       await app.ok(DELETE, { id: photo }, token);
       expect((await app.ok('query ($id: ID!) { photo(id: $id) { id } }', { id: photo }, token)).photo).toBeNull();
       await expectTidy(app);
@@ -185,7 +202,11 @@ describe('C14: what is deleted while it runs', () => {
     const token = await app.guest();
     const photo = await uploaded(app, token, await jpeg(412, 2400, 1800));
     await idle(app);
-    const making = app.request('query ($id: ID!) { photo(id: $id) { rendition(name: ORIGINAL) { url } } }', { id: photo }, token);
+    const making = app.request(
+      'query ($id: ID!) { photo(id: $id) { rendition(name: ORIGINAL) { url } } }',
+      { id: photo },
+      token,
+    );
     await until(async () => (await storedFiles(app.dataDir)).some((file) => file.startsWith('tmp')), 5000, 1);
     await app.ok(DELETE, { id: photo }, token);
     const { data, errors } = await making;
@@ -214,9 +235,11 @@ describe('C14: what is deleted while it runs', () => {
       const late = app.upload(UPLOAD, { file: { bytes: await jpeg(415, 1500, 1100) } }, {}, token).catch(() => null);
       await app.ok(end, variables, token);
       const answer = await late;
-      if (answer !== null && answer.errors.length > 0) expect(answer.errors[0]!.extensions.code).toBe('UNAUTHENTICATED');
+      expect(['UNAUTHENTICATED', undefined]).toContain(answer?.errors[0]?.extensions.code);
       await expectTidy(app);
-      expect((await app.request('{ viewer { user { id } } }', {}, token)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+      expect((await app.request('{ viewer { user { id } } }', {}, token)).errors[0]?.extensions.code).toBe(
+        'UNAUTHENTICATED',
+      );
     }
     expect(await sql(app, 'select id from user')).toHaveLength(1);
     expect(await sql(app, 'select id from photo')).toHaveLength(1);

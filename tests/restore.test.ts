@@ -60,7 +60,14 @@ describe('the way of a photo', () => {
     ['bmp', 'png'],
   ])('%s comes back as %s', async (from, to) => {
     const result = await restored(await make[from]!(), {}, 'lies.xyz');
-    expect(result).toMatchObject({ status: 'SUCCEEDED', percent: 100, stage: null, format: to, width: 160, height: 120 });
+    expect(result).toMatchObject({
+      status: 'SUCCEEDED',
+      percent: 100,
+      stage: null,
+      format: to,
+      width: 160,
+      height: 120,
+    });
     const bytes = await download(result.url);
     expect(await sharp(bytes).metadata()).toMatchObject({ format: to, width: 160, height: 120 });
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(result.sha256);
@@ -103,7 +110,9 @@ describe('the way of a photo', () => {
     const result = await restored(photo, { options: { strength: 0 } });
     const [before, after] = await Promise.all([
       sharp(photo).raw().toBuffer(),
-      sharp(await download(result.url)).raw().toBuffer(),
+      sharp(await download(result.url))
+        .raw()
+        .toBuffer(),
     ]);
     expect(after.equals(before)).toBe(true);
   });
@@ -182,7 +191,11 @@ describe('what is refused', () => {
   });
 
   it('every refusal leaves no file and no row', async () => {
-    const own = await appForTest({ MAX_OUTPUT_MEGAPIXELS: '0.05', MAX_UPLOAD_SIZE_MB: '0.1', MAX_QUEUED_PER_SESSION: '1' });
+    const own = await appForTest({
+      MAX_OUTPUT_MEGAPIXELS: '0.05',
+      MAX_UPLOAD_SIZE_MB: '0.1',
+      MAX_QUEUED_PER_SESSION: '1',
+    });
     const guest = await own.guest();
     const send = async (bytes: Uint8Array, variables: object = {}) =>
       (await own.upload(RESTORE, { file: { bytes } }, variables, guest)).errors[0]?.extensions.code;
@@ -226,7 +239,7 @@ describe('renditions and files', () => {
     expect(answers[1]).toEqual(answers[0]);
     expect(answers[0].photo.rendition).toMatchObject({ width: 1600, height: 900 });
     await download(answers[2].restoration.rendition.url);
-    expect((await storedFiles(app.dataDir)).filter((file) => /original\.webp$/.test(file))).toHaveLength(2);
+    expect((await storedFiles(app.dataDir)).filter((file) => file.endsWith('original.webp'))).toHaveLength(2);
     const small = await restored(await jpeg(31));
     expect(names(small.renditions).at(-1)).toEqual(['LARGE', 160, 120]);
   });
@@ -246,7 +259,11 @@ describe('renditions and files', () => {
     expect((await fetch(`${result.url}0`)).status).toBe(403);
     await idle(app);
     const before = await storedFiles(app.dataDir);
-    await app.ok('mutation ($id: ID!) { deletePhoto(input: { id: $id }) { deletedPhotoId } }', { id: result.photo.id }, token);
+    await app.ok(
+      'mutation ($id: ID!) { deletePhoto(input: { id: $id }) { deletedPhotoId } }',
+      { id: result.photo.id },
+      token,
+    );
     expect((await fetch(result.url)).status).toBe(404);
     expect((await fetch(result.renditions[0].url)).status).toBe(404);
     expect(before.length - (await storedFiles(app.dataDir)).length).toBe(10);
@@ -275,7 +292,7 @@ describe('renditions and files', () => {
       const { exif, orientation } = await sharp(bytes).metadata();
       expect(orientation ?? 1).toBe(1);
       kept[metadataPolicy] = bytes.includes('BODY-SERIAL-77');
-      if (metadataPolicy !== 'KEEP') for (const secret of SECRETS) expect(bytes.includes(secret)).toBe(false);
+      expect(SECRETS.filter((secret) => metadataPolicy !== 'KEEP' && bytes.includes(secret))).toEqual([]);
       expect(exif?.includes('Acme') ?? false).toBe(metadataPolicy !== 'STRIP_ALL');
       for (const { url } of result.renditions) {
         const { exif: none, xmp } = await sharp(await download(url)).metadata();
@@ -360,7 +377,9 @@ describe('what its owner can do', () => {
     const bytes = await jpeg(42);
     const { photo } = (await app.upload(UPLOAD, { file: { bytes } }, {}, token)).data.uploadPhoto;
     await idle(app);
-    const [row] = await sql<{ key: string }>(app, 'select storage_key as key from photo where sha256 = ?', [photo.sha256]);
+    const [row] = await sql<{ key: string }>(app, 'select storage_key as key from photo where sha256 = ?', [
+      photo.sha256,
+    ]);
     const path = join(app.dataDir, row!.key);
     await rm(path);
     const { restorePhoto } = await app.ok(BY_ID, { id: photo.id }, token);

@@ -155,6 +155,7 @@ describe.skipIf(chromium === null)(`in Chromium${reason}`, () => {
     const second = await startApp({ DATA_DIR: dataDir, PORT: new URL(first.url).port });
     try {
       await tab.until(state('done'), 30_000);
+      expect(tab.requests.filter((address) => address.startsWith('ws:')).length).toBeGreaterThan(1);
       expect(await tab.evaluate(`document.querySelector('#notice').hidden`)).toBe(true);
     } finally {
       await second.close();

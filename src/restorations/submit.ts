@@ -150,21 +150,17 @@ export function createSubmit(deps: {
       startedAt: null,
       finishedAt: null,
       report: null,
-      ...{
-        storageKey: null,
-        format: null,
-        mimeType: null,
-        width: null,
-        height: null,
-        bytes: null,
-        sha256: null,
-      },
-      ...{
-        errorCode: null,
-        errorMessage: null,
-        errorRetryAfter: null,
-        errorProvider: null,
-      },
+      storageKey: null,
+      format: null,
+      mimeType: null,
+      width: null,
+      height: null,
+      bytes: null,
+      sha256: null,
+      errorCode: null,
+      errorMessage: null,
+      errorRetryAfter: null,
+      errorProvider: null,
     };
     await em.insert(RestorationEntity, restoration);
     await queue.add(em, { kind: 'restoration', refId: restoration.id, groupId: actor.sessionId });

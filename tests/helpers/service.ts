@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createClient, type Client } from 'graphql-ws';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { onTestFinished } from 'vitest';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { TestApp } from './app.ts';
 
 /** A photograph-like picture of its own for each seed: soft shapes, grain, little contrast. RGB, 8 bits. */
-export function picture(seed: number, width = 160, height = 120): sharp.Sharp {
+export function picture(seed: number, width = 160, height = 120): Sharp {
   const data = Buffer.alloc(width * height * 3);
   let state = (seed * 2_654_435_761) >>> 0 || 1;
   for (let at = 0; at < data.length; at++) {
