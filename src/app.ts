@@ -8,6 +8,7 @@ import { createFileSource } from './restorations/files.ts';
 import { reconcile } from './restorations/reconcile.ts';
 import { schema } from './schema.ts';
 import { createFeatures, type Services } from './services.ts';
+import { explainStartup } from './startup.ts';
 import { GRAPHIQL_TABS } from './web/graphiql-tabs.ts';
 import { PAGES } from './web/pages.ts';
 
@@ -28,6 +29,14 @@ export interface App {
  * @throws ConfigError for what an operator has to mend.
  */
 export async function createApp(config: Config, log: Log): Promise<App> {
+  try {
+    return await build(config, log);
+  } catch (error) {
+    throw explainStartup(error, config);
+  }
+}
+
+async function build(config: Config, log: Log): Promise<App> {
   await using stack = new AsyncDisposableStack();
   const mechanisms = await openMechanisms(config, log, stack);
   const { fork, links, storage, spool, queue, lock } = mechanisms;
@@ -55,24 +64,30 @@ export async function createApp(config: Config, log: Log): Promise<App> {
   }
 
   const teardown = stack.move();
-  return {
+  const app: App = {
     services,
     systemContext,
     async listen() {
-      await reconcile({ fork, queue, log });
-      await queue.start(handlers);
-      const address = await server.listen();
-      await lock.announce({ url: address.url, pid: process.pid });
-      cleanup.start();
-      return address;
+      try {
+        // The port first: a start that fails must not have begun on any job.
+        const address = await server.listen();
+        await reconcile({ fork, queue, log });
+        await queue.start(handlers);
+        await lock.announce({ url: address.url, pid: process.pid });
+        cleanup.start();
+        return address;
+      } catch (error) {
+        await app.close();
+        throw explainStartup(error, config);
+      }
     },
     async close() {
       if (teardown.disposed) return;
-      await cleanup.stop();
-      // Both at once: subscribers see the restorations that finish, and no new work comes in.
       const graceMs = config.shutdownSeconds * 1000;
-      await Promise.all([server.close(graceMs), queue.close(graceMs)]);
+      // At once, so that nothing new comes in while what runs has its time.
+      await Promise.all([cleanup.stop(), server.close(graceMs), queue.close(graceMs)]);
       await teardown.disposeAsync();
     },
   };
+  return app;
 }

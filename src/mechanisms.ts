@@ -7,7 +7,7 @@ import { lockDataDir, type HeldDataDirLock } from './db/lock.ts';
 import { migrate, openDatabase } from './db/orm.ts';
 import { ENTITIES } from './entities.ts';
 import type { Topics } from './events/service.ts';
-import type { ImageLimits } from './imaging/limits.ts';
+import { DEFAULT_LIMITS, type ImageLimits } from './imaging/limits.ts';
 import { configureSharp } from './imaging/sharp.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { createMemoryLimiter } from './limits/memory.ts';
@@ -22,9 +22,6 @@ import { createDiskStorage } from './storage/disk.ts';
 import { createLinks, type Links } from './storage/links.ts';
 import { createSpool, type Spool } from './storage/spool.ts';
 import type { Storage } from './storage/storage.ts';
-
-/** Bytes of one decoded frame, and frames of one file, that an upload may have whatever the configuration says. */
-const HARD_LIMITS = { maxDecodedBytes: 400e6, maxFrames: 1000, maxPages: 50 };
 
 /** Everything below the features, on the adapters that the configuration asks for. */
 export interface Mechanisms {
@@ -48,6 +45,11 @@ export interface Mechanisms {
   readonly imageLimits: ImageLimits;
   /** What a result may be. */
   readonly resultLimits: ImageLimits;
+}
+
+/** Of two limits the wider one; 0 = none. Renditions are made of uploads and of results. */
+function largest(a: number, b: number): number {
+  return a === 0 || b === 0 ? 0 : Math.max(a, b);
 }
 
 async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
@@ -99,7 +101,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     bus: createEventBus<Topics>(),
     queue: createLocalQueue({ fork, log }),
     providers: [builtin],
-    imageLimits: { maxMegapixels, maxSide, allowedMimeTypes, ...HARD_LIMITS },
-    resultLimits: { ...HARD_LIMITS, ...unlimited, maxMegapixels: maxOutputMegapixels },
+    imageLimits: { ...DEFAULT_LIMITS, maxMegapixels, maxSide, allowedMimeTypes },
+    resultLimits: { ...DEFAULT_LIMITS, ...unlimited, maxMegapixels: largest(maxMegapixels, maxOutputMegapixels) },
   };
 }

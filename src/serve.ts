@@ -15,7 +15,6 @@ function greeting(url: string, config: Config): string {
 /** Runs the service until a signal ends it; a second signal ends it at once. */
 export async function serve(app: App, config: Config, log: Log): Promise<void> {
   const { url } = await app.listen();
-  process.stderr.write(greeting(url, config));
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(1);
@@ -31,4 +30,6 @@ export async function serve(app: App, config: Config, log: Log): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Last: who has read it may ask for the end at once.
+  process.stderr.write(greeting(url, config));
 }

@@ -17,6 +17,11 @@ const text = z.string();
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
 const number = (min: number) => z.coerce.number().min(min);
 const flag = z.stringbool();
+/** A folder below another one; `tmp` is taken by files on their way. */
+const folder = text.regex(
+  /^(?!tmp(\/|$))[\w-]+(\/[\w-]+)*$/,
+  'must be a relative folder without dots, such as uploads; tmp is taken',
+);
 const list = text.transform((value) =>
   value
     .split(',')
@@ -60,7 +65,8 @@ export const VARIABLES = {
   // Server
   mode: variable(
     'NODE_ENV',
-    z.enum(['development', 'production']).catch('development'),
+    // Test runners set `test`, which asks for nothing else than development.
+    z.enum(['development', 'production', 'test']).transform((mode) => (mode === 'test' ? 'development' : mode)),
     'development',
     '`production` switches on the hourly limits and refuses to start with unsafe settings.',
   ),
@@ -109,7 +115,12 @@ export const VARIABLES = {
   // Data
   databaseUrl: variable(
     'DATABASE_URL',
-    text.optional(),
+    text
+      .regex(
+        /^((sqlite|file):|(?![a-z][a-z0-9+.-]+:\/\/))/i,
+        'must be a path or sqlite:path; SQLite is the only database',
+      )
+      .optional(),
     undefined,
     'SQLite file; by default heirloom.sqlite in the data folder.',
     { DATABASE_PATH: same },
@@ -120,11 +131,11 @@ export const VARIABLES = {
     undefined,
     'Folder for photos and results; by default the data folder.',
   ),
-  uploadDir: variable('UPLOAD_DIR', text, 'uploads', 'Folder for originals, under STORAGE_PATH.'),
-  processedDir: variable('PROCESSED_DIR', text, 'processed', 'Folder for results, under STORAGE_PATH.'),
+  uploadDir: variable('UPLOAD_DIR', folder, 'uploads', 'Folder for originals, under STORAGE_PATH.'),
+  processedDir: variable('PROCESSED_DIR', folder, 'processed', 'Folder for results, under STORAGE_PATH.'),
   urlSigningKeys: variable(
     'URL_SIGNING_KEYS',
-    list,
+    list.pipe(z.array(text.min(32, 'each must have at least 32 characters'))),
     '',
     'Keys that sign links to files, comma separated; the first signs, all are accepted (rotation). Derived from JWT_SECRET when empty.',
   ),
@@ -168,7 +179,12 @@ export const VARIABLES = {
     'Show the list of models only to people who are signed in.',
   ),
   defaultModel: variable('DEFAULT_MODEL', text, 'auto', 'Model used when a request names none.'),
-  jobTimeoutSeconds: variable('JOB_TIMEOUT_SECONDS', number(1), '600', 'Longest time for one try of a restoration.'),
+  jobTimeoutSeconds: variable(
+    'JOB_TIMEOUT_SECONDS',
+    number(1).max(86_400),
+    '600',
+    'Longest time for one try of a restoration.',
+  ),
 
   // Images
   maxUploadMb: variable('MAX_UPLOAD_SIZE_MB', number(0), '20', 'Largest upload in MB.', {

@@ -10,6 +10,7 @@ const RANKS: Record<string, number> = {
   'config.ts': 0,
   'errors.ts': 0,
   'log.ts': 0,
+  'startup.ts': 0.5,
   db: 1,
   storage: 2,
   pubsub: 2,

@@ -67,6 +67,22 @@ describe('the configuration', () => {
     expect(problems[0]).toContain(variable);
   });
 
+  it.each([
+    ['NODE_ENV', 'prod'],
+    ['DATABASE_URL', 'postgres://user@host/db'],
+    ['UPLOAD_DIR', 'uploads/'],
+    ['UPLOAD_DIR', '/srv/photos'],
+    ['PROCESSED_DIR', '../elsewhere'],
+    ['UPLOAD_DIR', 'tmp'],
+    ['URL_SIGNING_KEYS', 'short'],
+    ['JOB_TIMEOUT_SECONDS', '9999999'],
+    ['ADMIN_USERNAME', 'a b'],
+  ])('refuses %s=%s, which could not work', (name, value) => {
+    const problems = problemsOf({ ADMIN_PASSWORD: name === 'ADMIN_USERNAME' ? 'long enough' : '', [name]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(name);
+  });
+
   it('reads aliases, in their own units', () => {
     const config = readConfig({
       SECRET_KEY: 'y'.repeat(40),

@@ -63,7 +63,7 @@ describe('kill -9', () => {
     const starts: number[] = [];
     let seed = 500;
     for (let round = 0; round < 5; round++) {
-      const photos = await Promise.all(Array.from({ length: 3 }, () => jpeg(seed++, 500, 400)));
+      const photos = await Promise.all(Array.from({ length: 3 }, () => jpeg(seed++, 360, 280)));
       const now = client;
       // Spread out, so that some are being uploaded while others run; what was not answered was not accepted.
       const sending = Promise.allSettled(
@@ -91,9 +91,10 @@ describe('kill -9', () => {
     expect(accepted.size).toBeGreaterThan(5);
     await until(() => rows('select 1 from job').length === 0, 30_000, 100);
     for (const id of accepted) {
-      const { status, error_code: code, storage_key: key } = restorationRow(id);
+      const { status, error_code: code, error_message: message, storage_key: key } = restorationRow(id);
       expect(FINAL).toContain(status);
-      expect(status === 'FAILED' ? code === 'WORKER_CRASH' : key !== null).toBe(true);
+      const good = status === 'FAILED' ? code === 'WORKER_CRASH' : key !== null;
+      expect(good ? 'good' : `${status} ${code} ${message}`).toBe('good');
     }
     const all = rows<any>(`select r.id, r.status, r.attempts,
       (select count(*) from event e where e.restoration_id = r.id and e.status = 'SUCCEEDED') as ends,

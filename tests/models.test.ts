@@ -79,6 +79,18 @@ describe('MODELS_CONFIG', () => {
     expect(() => readCustomModels('/no/such/file.json')).toThrow('MODELS_CONFIG: cannot be read as JSON');
   });
 
+  it('takes no schema that is wrong for a fixed value', () => {
+    const withParameter = (schema: object) => JSON.stringify({ ...TUNABLE, parameters: { steps: schema } });
+    expect(() => readCustomModels(withParameter({ type: 'number', min: 0 }))).toThrow(
+      /tunable: parameters\.steps: .*min/,
+    );
+    expect(() => readCustomModels(withParameter({ type: 'integer', default: 9, maximum: 5 }))).toThrow(
+      'tunable: parameters.steps.default: steps must be between -Infinity and 5.',
+    );
+    const [model] = readCustomModels(withParameter({ type: 'lanczos', taps: 3 }));
+    expect(model?.fixedParameters).toEqual({ steps: { type: 'lanczos', taps: 3 } });
+  });
+
   it('checks what a request sets against the schema, and fills in the defaults', () => {
     const [model] = readCustomModels(JSON.stringify(TUNABLE));
     if (model === undefined) throw new Error('no model');
@@ -148,6 +160,11 @@ describe('the registry', () => {
   });
 
   it.each([
+    [
+      'a model its provider does not have',
+      { MODELS_CONFIG: JSON.stringify({ ...SWIN2SR, provider: 'builtin', model: 'magic' }) },
+      'the provider builtin has auto, tone, upscale-2x, upscale-4x, but no magic',
+    ],
     ['an unknown default', { DEFAULT_MODEL: 'nope' }, 'DEFAULT_MODEL is nope'],
     [
       'a name that is taken',

@@ -38,8 +38,8 @@ describe('whose turn it is', () => {
     const app = await appForTest({ MAX_CONCURRENT_RESTORATIONS: '3', MAX_CONCURRENT_RESTORATIONS_PER_SESSION: '2' });
     const [many, one] = [await app.guest(), await app.guest()];
     const [photo, single] = [
-      await uploaded(app, many, await jpeg(400, 500, 400)),
-      await uploaded(app, one, await jpeg(401, 500, 400)),
+      await uploaded(app, many, await jpeg(400, 360, 280)),
+      await uploaded(app, one, await jpeg(401, 360, 280)),
     ];
     await idle(app);
     const ids = await Promise.all(Array.from({ length: 8 }, () => queued(app, many, photo)));
@@ -214,6 +214,40 @@ describe('C14: what is deleted while it runs', () => {
     expect(errors.every(({ extensions }) => extensions.code !== undefined)).toBe(true);
     await expectTidy(app);
     expect(await storedFiles(app.dataDir)).toEqual([]);
+  });
+
+  it('a photo that is being restored anew at the same moment', async () => {
+    const app = await appForTest();
+    const token = await app.guest();
+    const bytes = await jpeg(418);
+    const codes: (string | undefined)[] = [];
+    for (let round = 0; round < 6; round++) {
+      const photo = await uploaded(app, token, Buffer.concat([bytes, Buffer.from([round])]));
+      const by = () => app.request(BY_ID, { id: photo }, token);
+      const answers = await Promise.all([by(), by(), app.request(DELETE, { id: photo }, token), by(), by()]);
+      codes.push(...answers.flatMap(({ errors }) => errors.map(({ extensions }) => extensions.code)));
+    }
+    expect(new Set(codes)).toEqual(new Set(['NOT_FOUND']));
+    await expectTidy(app);
+    expect(await storedFiles(app.dataDir)).toEqual([]);
+  });
+
+  it('a session of an account: what it began goes on', async () => {
+    const app = await appForTest();
+    const register = 'mutation { register(input: { username: "eve", password: "correct horse battery" }) { token } }';
+    const first = (await app.ok(register, {}, await app.guest())).register.token;
+    const login =
+      'mutation { login(input: { username: "eve", password: "correct horse battery" }) { token session { id } } }';
+    const second = (await app.ok(login)).login;
+    const id = await queued(app, second.token, await uploaded(app, second.token, await jpeg(419, 900, 700)));
+    await running(app, first, id);
+    await app.ok(
+      'mutation ($id: ID!) { deleteSession(input: { sessionId: $id }) { sessionId } }',
+      { id: second.session.id },
+      first,
+    );
+    expect(await app.ended(id, first)).toMatchObject({ status: 'SUCCEEDED', attempts: 1 });
+    await expectTidy(app);
   });
 
   it('an account, and a guest who logs out; others are left alone', async () => {

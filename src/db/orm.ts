@@ -1,4 +1,4 @@
-import { copyFile, mkdir, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { MigrationObject } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
@@ -39,6 +39,9 @@ export async function openDatabase(options: {
   migrations?: MigrationObject[];
 }): Promise<Database> {
   await mkdir(dirname(options.path), { recursive: true });
+  // Password hashes are in it. The files of the WAL take the mode of the database.
+  await using file = await open(options.path, 'a', 0o600);
+  await file.chmod(0o600);
   const orm = await MikroORM.init({
     entities: options.entities,
     dbName: options.path,
@@ -64,6 +67,7 @@ export async function migrate(database: Database, path: string, log: Log): Promi
     await database.orm.em.getConnection().execute('pragma wal_checkpoint(truncate)');
     const copy = `${path}.before-${first.name}`;
     await copyFile(path, copy);
+    await chmod(copy, 0o600);
     log.info({ copy, bytes: (await stat(copy)).size }, 'copied the database before migrating it');
   }
   await database.orm.migrator.up();

@@ -3,14 +3,36 @@ import * as z from 'zod';
 import { ConfigError } from '../config.ts';
 import { CAPABILITIES, MODEL_OPTIONS, type Capability } from '../providers/provider.ts';
 import type { Model, ParameterSchema } from './model.ts';
+import { checkParameter } from './options.ts';
+
+const TYPES = ['number', 'integer', 'string', 'boolean'] as const;
 
 const parameterSchema = z.strictObject({
-  type: z.enum(['number', 'integer', 'string', 'boolean']),
+  type: z.enum(TYPES),
   default: z.unknown().optional(),
   minimum: z.number().optional(),
   maximum: z.number().optional(),
   enum: z.array(z.unknown()).optional(),
   description: z.string().optional(),
+});
+
+/** An object whose `type` is one of ours is a schema and has to be a right one; everything else is a fixed value. */
+function isSchema(value: unknown): value is ParameterSchema {
+  return typeof value === 'object' && value !== null && 'type' in value && TYPES.some((type) => type === value.type);
+}
+
+const parameters = z.record(z.string(), z.unknown()).superRefine((entries, context) => {
+  for (const [name, value] of Object.entries(entries)) {
+    if (!isSchema(value)) continue;
+    const { error } = parameterSchema.safeParse(value);
+    for (const issue of error?.issues ?? []) context.addIssue({ ...issue, path: [name, ...issue.path] } as never);
+    if (error !== undefined || value.default === undefined) continue;
+    try {
+      checkParameter(name, value.default, value);
+    } catch (cause) {
+      context.addIssue({ code: 'custom', path: [name, 'default'], message: (cause as Error).message });
+    }
+  }
 });
 
 const capability = z
@@ -28,7 +50,7 @@ const entrySchema = z
     capability: capability.optional(),
     category: capability.optional(),
     description: z.string().max(2000).default(''),
-    parameters: z.record(z.string(), z.unknown()).default({}),
+    parameters: parameters.default({}),
     options: z.array(z.enum(MODEL_OPTIONS)).default([]),
     tags: z.array(z.string()).default([]),
     version: z.string().default('1'),
@@ -41,20 +63,10 @@ const entrySchema = z
     message: 'is missing',
   });
 
-/** An object with a `type` we know is a schema; everything else is a fixed value for the provider. */
-function splitParameters(entry: Record<string, unknown>) {
-  const fixed: Record<string, unknown> = {};
-  const schemas: Record<string, ParameterSchema> = {};
-  for (const [name, value] of Object.entries(entry)) {
-    const schema = parameterSchema.safeParse(value);
-    if (schema.success) schemas[name] = schema.data as ParameterSchema;
-    else fixed[name] = value;
-  }
-  return { fixed, schemas };
-}
-
 function toModel(entry: z.infer<typeof entrySchema>): Model {
-  const { fixed, schemas } = splitParameters(entry.parameters);
+  const named = Object.entries(entry.parameters);
+  const fixed = Object.fromEntries(named.filter(([, value]) => !isSchema(value)));
+  const schemas = Object.fromEntries(named.filter((pair): pair is [string, ParameterSchema] => isSchema(pair[1])));
   const scale = Number(fixed['scale'] ?? fixed['upscale'] ?? 1);
   return {
     id: entry.id,

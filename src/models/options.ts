@@ -25,7 +25,8 @@ const TYPES: Record<ParameterSchema['type'], (value: unknown) => boolean> = {
   boolean: (value) => typeof value === 'boolean',
 };
 
-function checkParameter(name: string, value: unknown, schema: ParameterSchema): void {
+/** @throws AppError BAD_USER_INPUT when a value does not fit its schema. */
+export function checkParameter(name: string, value: unknown, schema: ParameterSchema): void {
   const field = `parameters.${name}`;
   if (!TYPES[schema.type](value)) throw bad(field, `${name} must be of type ${schema.type}.`);
   if (schema.enum !== undefined && !schema.enum.includes(value)) {

@@ -39,6 +39,12 @@ export function createModels(deps: {
 }) {
   const providers = new Map(deps.providers.map((provider) => [provider.id, provider]));
   const models = new Map<string, Model>();
+  for (const { id, provider, model } of deps.custom) {
+    const known = providers.get(provider)?.models() ?? [];
+    if (known.length === 0 || known.some(({ name }) => name === model)) continue;
+    const names = known.map(({ name }) => name).join(', ');
+    throw new ConfigError([`MODELS_CONFIG: ${id}: model: the provider ${provider} has ${names}, but no ${model}`]);
+  }
   for (const model of [...deps.providers.flatMap(builtInModels), ...deps.custom]) {
     if (models.has(model.id)) {
       throw new ConfigError([`MODELS_CONFIG: ${model.id}: id: a model of this name exists already`]);

@@ -15,6 +15,11 @@ const CHUNK = 200;
 /** `<id of the photo or restoration>_<name>`, as uploads, results and their renditions are called. */
 const NAME = /(?:^|\/)([0-9a-f-]{36})_[^/]*$/;
 
+interface Named {
+  readonly key: string;
+  readonly id: string;
+}
+
 export interface Swept {
   /** Files that no row names, deleted. */
   orphanFiles: number;
@@ -43,25 +48,30 @@ export function createSweep(deps: {
   const startedAt = deps.now();
   const cutOff = (graceMs: number): number => Math.max(startedAt, deps.now() - graceMs);
 
-  /** Those of `keys` that a row names. Each lookup goes by the id in the name, so it costs an index. */
-  async function named(keys: readonly { key: string; id: string }[]): Promise<Set<string>> {
-    const ids = [...new Set(keys.map(({ id }) => id))];
+  /**
+   * Those of `files` that no row names, and on whose owner no job waits or works: it would write the same file again.
+   * Each lookup goes by the id in the name, so it costs an index.
+   */
+  async function orphans(files: readonly Named[]): Promise<Named[]> {
+    const ids = [...new Set(files.map(({ id }) => id))];
     const marks = ids.map(() => '?').join(', ');
-    const rows = await fork().execute<{ key: string | null }[]>(
-      `select storage_key as key from photo where id in (${marks})
+    const rows = await fork().execute<{ known: string | null }[]>(
+      `select storage_key as known from photo where id in (${marks})
         union all select storage_key from restoration where id in (${marks})
-        union all select storage_key from rendition where owner_id in (${marks})`,
-      [...ids, ...ids, ...ids],
+        union all select storage_key from rendition where owner_id in (${marks})
+        union all select ref_id from job where kind in ('photo', 'restoration') and ref_id in (${marks})`,
+      [...ids, ...ids, ...ids, ...ids],
     );
-    return new Set(rows.flatMap(({ key }) => key ?? []));
+    const known = new Set(rows.map((row) => row.known));
+    return files.filter(({ key, id }) => !known.has(key) && !known.has(id));
   }
 
   async function removeOrphans(folder: string, signal: AbortSignal, swept: Swept): Promise<void> {
-    let chunk: { key: string; id: string }[] = [];
+    let chunk: Named[] = [];
     async function settle(): Promise<void> {
-      const kept = await named(chunk);
-      for (const { key } of chunk) {
-        if (kept.has(key)) continue;
+      for (const { key } of await orphans(chunk)) {
+        const now = await storage.stat(key);
+        if (now === null || now.modifiedAt.getTime() >= cutOff(GRACE_MS)) continue;
         await storage.delete(key);
         log.warn({ key }, 'removed a file that belongs to nothing');
         swept.orphanFiles += 1;

@@ -119,6 +119,9 @@ export function createReceiver(deps: {
       if (!isNew) {
         const written = await ctx.em.transactional(async (em) => {
           await assertStillHere(em, requireUser(ctx));
+          if ((await byHash(em, photo.userId, photo.sha256))?.photo.id !== photo.id) {
+            throw new AppError('NOT_FOUND', 'The photo has been deleted meanwhile. Upload it again.');
+          }
           return write(em, photo);
         });
         return { photo, written };
