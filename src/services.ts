@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { createPasswords } from './auth/passwords.ts';
 import { createAuth, type Auth } from './auth/service.ts';
 import { createTokens } from './auth/tokens.ts';
@@ -12,10 +11,12 @@ import { createCleanup, type Cleanup } from './ops/cleanup.ts';
 import type { Configuration } from './ops/configuration.ts';
 import { createHealth, type HealthService } from './ops/health.ts';
 import { createSweep } from './ops/sweep.ts';
+import { createPreparer } from './photos/preparer.ts';
 import { createReceiver } from './photos/receive.ts';
 import { createRenditions, type Renditions } from './photos/renditions.ts';
 import { createPhotos, type Photos } from './photos/service.ts';
 import type { JobHandler } from './queue/queue.ts';
+import { createAdmission } from './restorations/admission.ts';
 import { createAttempt } from './restorations/attempt.ts';
 import { createErase } from './restorations/erase.ts';
 import { createFollow, type Follow } from './restorations/follow.ts';
@@ -71,7 +72,23 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     requireAuth: config.modelsRequireAuth,
   });
 
-  const restorations = createRestorations({ storage, queue, events, journal, renditions, progress, maxAttempts, now });
+  const admission = createAdmission({
+    limiter,
+    maxQueuedPerSession: config.maxQueuedPerSession,
+    guestBudget: { name: 'guest-restoration', points: config.guestRestorationsPerMinute, seconds: 60 },
+  });
+  const restorations = createRestorations({
+    storage,
+    queue,
+    events,
+    journal,
+    renditions,
+    progress,
+    models,
+    admission,
+    maxAttempts,
+    now,
+  });
   const uploadBudget = { name: 'upload', points: config.uploadsPerHour, seconds: 3600 };
   const receiver = createReceiver({ storage, events, queue, limiter, imageLimits, uploadBudget, uploadDir, now });
   const photos = createPhotos({ storage, events, queue, receiver, renditions, dependants: restorations });
@@ -81,13 +98,8 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     receiver,
     queue,
     journal,
-    limiter,
-    limits: {
-      maxQueuedPerSession: config.maxQueuedPerSession,
-      maxOutputMegapixels: config.maxOutputMegapixels,
-      maxAttempts,
-      guestBudget: { name: 'guest-restoration', points: config.guestRestorationsPerMinute, seconds: 60 },
-    },
+    admission,
+    limits: { maxOutputMegapixels: config.maxOutputMegapixels, maxAttempts },
     now,
   });
 
@@ -118,7 +130,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
       fork,
       log,
       folders: [uploadDir, processedDir],
-      temporary: basename(scratchDir),
+      scratchDir,
       now,
     }),
     systemContext,
@@ -129,7 +141,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     now,
   });
   const runner = createRunner({
-    attempt: createAttempt({ models, storage, results, journal, progress, fork }),
+    attempt: createAttempt({ models, storage, results, journal, progress, fork, log }),
     models,
     journal,
     results,
@@ -161,15 +173,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     },
     handlers: {
       restoration: runner,
-      photo: {
-        concurrency: 1,
-        concurrencyPerGroup: 1,
-        async run({ refId, signal }) {
-          await photos.prepare(systemContext(signal), refId);
-          return { done: true };
-        },
-        abandon: async (refId) => log.error({ photoId: refId }, 'making renditions ended the process; given up'),
-      },
+      photo: createPreparer({ photos, systemContext, log, retryDelaySeconds: config.retryDelaySeconds, now }),
     },
     systemContext,
     onSessionEnded(listener) {

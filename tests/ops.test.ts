@@ -126,6 +126,8 @@ describe('C3, C14: what a crash leaves between files and rows', () => {
     expect(lines.filter((line) => line.includes('a file is missing'))).toHaveLength(1);
     expect(lines.find((line) => line.includes('a file is missing'))).toContain(lost);
     expect(lines.filter((line) => line.includes('belongs to nothing'))).toHaveLength(5);
+    const next = await second.upload(RESTORE, { file: { bytes: await jpeg(713) } }, {}, token);
+    expect((await second.ended(next.data.restorePhoto.restoration.id, token)).status).toBe('SUCCEEDED');
   });
 
   it('what is younger than this process is left to whoever is still at it', async () => {

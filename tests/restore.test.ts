@@ -3,7 +3,7 @@ import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { retryDelaySeconds } from '../src/restorations/backoff.ts';
+import { retryDelaySeconds } from '../src/queue/backoff.ts';
 import { allows, conflict, isFinal, TRANSITIONS, type Transition } from '../src/restorations/states.ts';
 import { RESTORATION_STATUSES } from '../src/events/entity.ts';
 import { bmp24 } from './fixtures/zoo/bmp.ts';

@@ -100,15 +100,17 @@ export function createEvents(deps: { bus: EventBus<Topics>; now: () => number })
      * between; where a slow reader's buffer has dropped something, the log is read again instead.
      *
      * @param fork a fresh unit of work for each read: a subscription outlives its request.
-     * @param snapshot called between subscribing and reading; where the log is followed from.
+     * @param after asked between subscribing and reading: where the log is followed from; null = there is nothing to follow.
      */
     async *follow(
       scope: Scope,
-      options: { fork: () => EntityManager; signal: AbortSignal; after: () => Promise<number> },
+      options: { fork: () => EntityManager; signal: AbortSignal; after: () => Promise<number | null> },
     ): AsyncGenerator<Published> {
       const live = deps.bus.subscribe(scope.topic, scope.id, options.signal);
       try {
-        let last = await options.after();
+        const start = await options.after();
+        if (start === null) return;
+        let last = start;
         const replay = async function* (): AsyncGenerator<Published> {
           for (;;) {
             const events = await read(options.fork(), scope, last);

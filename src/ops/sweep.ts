@@ -1,3 +1,5 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { isId } from '../db/ids.ts';
 import { selectRows } from '../db/rows.ts';
@@ -33,14 +35,14 @@ export interface Swept {
  * are only logged, since nothing can bring it back.
  *
  * @param deps.folders where originals and results are kept.
- * @param deps.temporary the folder of files on their way.
+ * @param deps.scratchDir the folder of files on their way.
  */
 export function createSweep(deps: {
   storage: Storage;
   fork: () => EntityManager;
   log: Log;
   folders: readonly string[];
-  temporary: string;
+  scratchDir: string;
   now: () => number;
 }) {
   const { storage, fork, log } = deps;
@@ -89,10 +91,13 @@ export function createSweep(deps: {
   }
 
   async function removeTemporary(signal: AbortSignal, swept: Swept): Promise<void> {
-    for await (const { key, modifiedAt } of storage.list(`${deps.temporary}/`)) {
+    for (const name of await readdir(deps.scratchDir)) {
       signal.throwIfAborted();
-      if (modifiedAt.getTime() >= cutOff(TEMPORARY_MS)) continue;
-      await storage.delete(key);
+      const path = join(deps.scratchDir, name);
+      const found = await stat(path).catch(() => null);
+      if (found === null || !found.isFile() || found.mtimeMs >= cutOff(TEMPORARY_MS)) continue;
+      // Not through the storage, which takes an empty folder away with its last file.
+      await rm(path, { force: true });
       swept.temporaryFiles += 1;
     }
   }

@@ -5,6 +5,7 @@ import type { Owned, ServiceContext, UserActor } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
 import { selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
+import type { StoredEvent } from '../events/entity.ts';
 import type { Events } from '../events/service.ts';
 import { inspectImage } from '../imaging/inspect.ts';
 import type { ImageLimits } from '../imaging/limits.ts';
@@ -23,6 +24,8 @@ export interface Received {
   readonly photo: Owned<Photo>;
   /** False when the same bytes were there already. */
   readonly isNew: boolean;
+  /** Stores an upload after all, when the photo that had its bytes has been deleted meanwhile. */
+  again?(): Promise<Received>;
 }
 
 /** Logged out or deleted while the upload was under way: what came in then must not outlive its owner. */
@@ -63,10 +66,11 @@ export function createReceiver(deps: {
 
   async function store(ctx: ServiceContext, file: SpooledFile, filename: string): Promise<Photo> {
     const { userId, sessionId } = requireUser(ctx);
-    const { format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash } = await decoding.add(
-      () => inspectImage(file.path, imageLimits, { signal: ctx.signal }),
-      { signal: ctx.signal },
-    );
+    // The signal is looked at inside: a decode that has begun cannot be stopped, and keeps its place until it ends.
+    const { format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash } = await decoding.add(() => {
+      ctx.signal.throwIfAborted();
+      return inspectImage(file.path, imageLimits, { signal: ctx.signal });
+    });
     const id = newId();
     const storageKey = `${deps.uploadDir}/${sessionId}/${id}_${safeFilename(filename)}`;
     await storage.put(storageKey, file.path);
@@ -91,6 +95,50 @@ export function createReceiver(deps: {
     };
   }
 
+  /**
+   * Writes a received photo and whatever `write` adds in one transaction, then says so. When the same bytes have come in
+   * by another request meanwhile, that photo is used; on any other failure nothing is left behind.
+   */
+  async function commit<T>(
+    ctx: ServiceContext,
+    received: Received,
+    write: (em: EntityManager, photo: Owned<Photo>) => Promise<T>,
+  ): Promise<{ photo: Owned<Photo>; written: T }> {
+    const { photo, isNew } = received;
+    const actor = requireUser(ctx);
+    const committed = await ctx.em
+      .transactional(async (em) => {
+        await assertStillHere(em, actor);
+        if (!isNew && (await byHash(em, photo.userId, photo.sha256))?.photo.id !== photo.id) return null;
+        const event = isNew ? await insert(em, photo, actor.sessionId) : null;
+        return { event, written: await write(em, photo) };
+      })
+      .catch(async (error: unknown) => {
+        if (!isNew) throw error;
+        await storage.delete(photo.storageKey);
+        const winner = error instanceof UniqueConstraintViolationException;
+        const there = winner ? await byHash(ctx.em, photo.userId, photo.sha256) : null;
+        if (there === null) throw error;
+        return there;
+      });
+    if (committed === null) {
+      if (received.again === undefined) throw new AppError('NOT_FOUND', 'There is no such photo.');
+      return commit(ctx, await received.again(), write);
+    }
+    if ('isNew' in committed) return commit(ctx, committed, write);
+    if (committed.event !== null) {
+      events.publish(committed.event);
+      queue.wake();
+    }
+    return { photo, written: committed.written };
+  }
+
+  async function insert(em: EntityManager, photo: Photo, sessionId: string): Promise<StoredEvent> {
+    await em.insert(PhotoEntity, photo);
+    await queue.add(em, { kind: 'photo', refId: photo.id, groupId: sessionId });
+    return events.append(em, { kind: 'PHOTO_UPLOADED', sessionId, photoId: photo.id });
+  }
+
   return {
     /**
      * Waits until an upload is on the disk, judges it by its content, and stores it. `commit` has to follow.
@@ -102,50 +150,15 @@ export function createReceiver(deps: {
       await takeBudget(userId);
       const { filename, spooled } = await upload;
       const file = await spooled;
+      const again = async (): Promise<Received> => ({
+        photo: (await store(ctx, file, filename)) as Owned<Photo>,
+        isNew: true,
+      });
       const there = await byHash(ctx.em, userId, file.sha256);
-      return there ?? { photo: (await store(ctx, file, filename)) as Owned<Photo>, isNew: true };
+      return there === null ? again() : { ...there, again };
     },
 
-    /**
-     * Writes a received photo and whatever `write` adds in one transaction, then says so. When the same bytes have come
-     * in by another request meanwhile, that photo is used; on any other failure nothing is left behind.
-     */
-    async commit<T>(
-      ctx: ServiceContext,
-      received: Received,
-      write: (em: EntityManager, photo: Owned<Photo>) => Promise<T>,
-    ): Promise<{ photo: Owned<Photo>; written: T }> {
-      const { photo, isNew } = received;
-      if (!isNew) {
-        const written = await ctx.em.transactional(async (em) => {
-          await assertStillHere(em, requireUser(ctx));
-          if ((await byHash(em, photo.userId, photo.sha256))?.photo.id !== photo.id) {
-            throw new AppError('NOT_FOUND', 'The photo has been deleted meanwhile. Upload it again.');
-          }
-          return write(em, photo);
-        });
-        return { photo, written };
-      }
-      try {
-        const { written, event } = await ctx.em.transactional(async (em) => {
-          await assertStillHere(em, requireUser(ctx));
-          await em.insert(PhotoEntity, photo);
-          const sessionId = requireUser(ctx).sessionId;
-          const uploaded = await events.append(em, { kind: 'PHOTO_UPLOADED', sessionId, photoId: photo.id });
-          await queue.add(em, { kind: 'photo', refId: photo.id, groupId: sessionId });
-          return { written: await write(em, photo), event: uploaded };
-        });
-        events.publish(event);
-        queue.wake();
-        return { photo, written };
-      } catch (error) {
-        await storage.delete(photo.storageKey);
-        const winner =
-          error instanceof UniqueConstraintViolationException && (await byHash(ctx.em, photo.userId, photo.sha256));
-        if (!winner) throw error;
-        return this.commit(ctx, winner, write);
-      }
-    },
+    commit,
   };
 }
 

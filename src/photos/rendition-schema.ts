@@ -55,5 +55,6 @@ export const RenditionRef = builder.objectRef<LinkedRendition>('Rendition').impl
 /** Renditions of many owners in one query. */
 export const loadRenditions = perContext<GraphQLContext, Rendition[]>(async (context, ownerIds) => {
   const rows = await context.services.renditions.of(context.em, ownerIds);
-  return ownerIds.map((ownerId) => rows.filter((row) => row.ownerId === ownerId));
+  const byOwner = Map.groupBy(rows, (row) => row.ownerId);
+  return ownerIds.map((ownerId) => byOwner.get(ownerId) ?? []);
 });

@@ -30,10 +30,16 @@ function checkCount(count: number, field: string): void {
 
 /** What hangs on photos and goes with them; injected, since restorations know photos and not the reverse. */
 export interface Dependants {
-  /** The files and the owners of the renditions that go too, as of the transaction that removes these photos. */
-  of(em: EntityManager, photoIds: readonly string[]): Promise<{ storageKeys: string[]; ownerIds: string[] }>;
+  /** In the transaction that removes these photos. */
+  of(em: EntityManager, photoIds: readonly string[]): Promise<Dependent>;
+}
+
+export interface Dependent {
+  /** The files and the owners of the renditions that go too. */
+  readonly storageKeys: string[];
+  readonly ownerIds: string[];
   /** After the commit: stops what works on them, and tells those who follow it. */
-  gone(ownerIds: readonly string[]): Promise<void>;
+  gone(): Promise<void>;
 }
 
 /** Uploaded originals: finding, listing, deleting, and their renditions. */
@@ -69,7 +75,7 @@ export function createPhotos(deps: {
   async function erase(ctx: ServiceContext, photos: readonly Owned<Photo>[]): Promise<void> {
     if (photos.length === 0) return;
     const ids = photos.map((photo) => photo.id);
-    const { deleted, keys, ownerIds } = await ctx.em.transactional(async (em) => {
+    const { deleted, keys, gone, stop } = await ctx.em.transactional(async (em) => {
       const dependants = await deps.dependants.of(em, ids);
       const owners = [...ids, ...dependants.ownerIds];
       const files = [...photos, ...(await renditions.of(em, owners))].map((file) => file.storageKey);
@@ -81,10 +87,12 @@ export function createPhotos(deps: {
         if (sessionId !== null)
           appended.push(await events.append(em, { kind: 'PHOTO_DELETED', sessionId, photoId: id }));
       }
-      return { deleted: appended, keys: [...files, ...dependants.storageKeys], ownerIds: dependants.ownerIds };
+      const { gone: end, storageKeys } = dependants;
+      const stopped = await queue.remove(em, 'photo', ids);
+      return { deleted: appended, keys: [...files, ...storageKeys], gone: end, stop: stopped };
     });
     for (const event of deleted) events.publish(event);
-    await Promise.all([deps.dependants.gone(ownerIds), ...ids.map((id) => queue.cancel('photo', id))]);
+    await Promise.all([gone(), stop()]);
     await deleteFiles(ctx, storage, keys);
   }
 

@@ -29,6 +29,8 @@ export interface LocalQueueOptions {
 const RETRY_MS = 1000;
 /** What is ripe for so long while nothing is claimed and places are free means that the queue stands still. */
 const STALL_MS = 30_000;
+/** How long a job that was removed may take to let go. */
+const STOP_WAIT_MS = 500;
 /** How long runs have to end once they are told to, when the queue closes. */
 const ABORT_MS = 2000;
 const GRACE_MS = 20_000;
@@ -65,11 +67,6 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
   const isOpen = (): boolean => state === 'open';
   const until = (): number => now() + leaseMs;
   const allRunning = (): RunningJob[] => [...lanes.values()].flatMap((lane) => [...lane.running.values()]);
-  const find = (kind: string, refId: string): RunningJob | undefined =>
-    lanes
-      .get(kind)
-      ?.running.values()
-      .find((job) => job.refId === refId);
   const heartbeat = createHeartbeat({ rows, log, everyMs: leaseMs / 3, running: allRunning, until });
 
   async function fill(lane: Lane): Promise<void> {
@@ -165,14 +162,18 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
       pump();
     },
 
-    async cancel(kind, refId, waitMs = 500) {
-      const waited = await rows.removeWaiting(kind, refId);
-      // A claim whose answer is still on its way shows up when the present round of claims has ended.
-      if (!waited && find(kind, refId) === undefined) await pumping;
-      const job = find(kind, refId);
-      if (job === undefined) return;
-      job.stop('cancelled');
-      await settledWithin([job], waitMs);
+    async remove(em, kind, refIds) {
+      const removed = await rows.removeRefs(em, kind, refIds);
+      return async (waitMs = STOP_WAIT_MS) => {
+        const running = lanes.get(kind)?.running;
+        if (running === undefined || removed.length === 0) return;
+        // A claim whose answer is still on its way shows up when the present round of claims has ended.
+        if (removed.some(({ id, leaseOwner }) => leaseOwner !== null && !running.has(id))) await pumping;
+        // By the row, not by what it is about: that may have been added again by now, and be running.
+        const jobs = removed.flatMap(({ id }) => running.get(id) ?? []);
+        for (const job of jobs) job.stop('cancelled');
+        await settledWithin(jobs, waitMs);
+      };
     },
 
     async start(handlers) {

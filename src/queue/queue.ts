@@ -19,7 +19,7 @@ export interface Claim {
   /** How often this job has ended the process so far. */
   readonly crashes: number;
   /**
-   * Aborts when the job is cancelled, when its lease is lost, or when the process has to stop; `reason` is a
+   * Aborts when the job is removed, when its lease is lost, or when the process has to stop; `reason` is a
    * {@link StopReason}.
    */
   readonly signal: AbortSignal;
@@ -56,6 +56,12 @@ export interface QueueStats {
 }
 
 /**
+ * Aborts what still works on jobs that were removed. Resolves when all of it has ended, or after `waitMs` (default 500);
+ * a place is free only when the work has ended.
+ */
+export type StopWork = (waitMs?: number) => Promise<void>;
+
+/**
  * Durable jobs. At least once: a handler must take a second delivery of the same job, and its writes must be fenced.
  * Groups take turns, so that one with a hundred jobs does not starve one with a single job.
  */
@@ -68,10 +74,12 @@ export interface Queue {
   /** To be called after the commit: starts what may run. */
   wake(): void;
   /**
-   * Takes a waiting job back, or aborts a running one. Resolves when the work has ended, or after `waitMs` (default
-   * 500); its place is free only when the work has ended.
+   * Takes jobs out in the caller's transaction, whether they wait or run. What is added after its commit is a new job,
+   * which neither this nor the answer touches.
+   *
+   * @returns to be called after the commit: ends the work on them that was under way.
    */
-  cancel(kind: string, refId: string, waitMs?: number): Promise<void>;
+  remove(em: EntityManager, kind: string, refIds: readonly string[]): Promise<StopWork>;
   /** Registers the handlers, takes back what a dead process held, and starts to work. Once. */
   start(handlers: Record<string, JobHandler>): Promise<void>;
   stats(kind?: string): Promise<QueueStats>;

@@ -15,6 +15,12 @@ export interface JobRow {
 /** A claim's own mark on its row. */
 export type Held = Pick<JobRow, 'id' | 'fence'>;
 
+export interface RemovedRow {
+  readonly id: string;
+  /** Null = it waited. */
+  readonly leaseOwner: string | null;
+}
+
 export type GroupOfKind = Pick<JobRow, 'kind' | 'groupId'>;
 
 /** Waiting jobs of a group: when the first of them may start (ms since the epoch). */
@@ -119,10 +125,11 @@ export function createJobRows(em: EntityManager, owner: string) {
       await changed('delete from job where id = ?', [id]);
     },
 
-    /** True when a waiting job was there. */
-    async removeWaiting(kind: string, refId: string): Promise<boolean> {
-      const sql = 'delete from job where kind = ? and ref_id = ? and lease_owner is null';
-      return (await changed(sql, [kind, refId])) > 0;
+    /** In the caller's transaction; resolves to those that were there. */
+    async removeRefs(caller: EntityManager, kind: string, refIds: readonly string[]): Promise<RemovedRow[]> {
+      if (refIds.length === 0) return [];
+      const sql = `delete from job where kind = ? and ref_id in (${marks(refIds)}) returning id, lease_owner as leaseOwner`;
+      return caller.execute<RemovedRow[]>(sql, [kind, ...refIds]);
     },
 
     /** False for a late writer: the job is no longer this claim's. */

@@ -1,15 +1,15 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { AppError } from '../errors.ts';
-import type { RestorationStage } from '../imaging/pipeline.ts';
+import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
+import type { Log } from '../log.ts';
 import type { Models } from '../models/service.ts';
 import type { Photo } from '../photos/entity.ts';
 import type { RestoreOptions, RestoreProgress } from '../providers/provider.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Restoration } from './entity.ts';
-import type { Journal } from './journal.ts';
+import { LostClaim, type Journal } from './journal.ts';
 import { etaOf, type ProgressBoard } from './progress.ts';
 import type { Results, StoredResult } from './result.ts';
-import type { StepReport } from '../imaging/pipeline.ts';
 
 /** Share of the whole that the provider's part is worth; the rest is encoding, renditions and storing. */
 const PROVIDER_SHARE = 90;
@@ -27,6 +27,7 @@ export function createAttempt(deps: {
   journal: Journal;
   progress: ProgressBoard;
   fork: () => EntityManager;
+  log: Log;
 }) {
   const { models, storage, results, journal } = deps;
 
@@ -40,7 +41,8 @@ export function createAttempt(deps: {
 
     const begun = performance.now();
     let latest = running;
-    let lost: unknown;
+    const losing = new AbortController();
+    const both = AbortSignal.any([signal, losing.signal]);
     let writing = Promise.resolve();
     let toWrite = 0;
     const board = deps.progress.track(running.id, ({ percent, etaSeconds }) => {
@@ -65,8 +67,10 @@ export function createAttempt(deps: {
       toWrite += 1;
       writing = writing
         .then(() => writeStage(stage, percent, message))
-        .catch((error: unknown) => {
-          lost ??= error;
+        .catch((err: unknown) => {
+          // A stage that could not be written costs nobody the result; a claim that is lost ends the work at once.
+          if (err instanceof LostClaim) losing.abort(err);
+          else deps.log.warn({ err, restorationId: running.id, stage }, 'could not write a stage');
         })
         .finally(() => {
           toWrite -= 1;
@@ -103,15 +107,15 @@ export function createAttempt(deps: {
             mimeType,
           },
         },
-        { signal, onProgress },
+        { signal: both, onProgress },
       );
       board.report(PROVIDER_SHARE, etaOf(PROVIDER_SHARE, performance.now() - begun));
       enter('FINISHING', null);
-      const stored = await results.store(latest, photo, source.path, result, provider.id, signal);
+      const stored = await results.store(latest, photo, source.path, result, provider.id, both);
       await writing;
-      if (lost === undefined) return { stored, report: [...result.report] };
+      if (!losing.signal.aborted) return { stored, report: [...result.report] };
       await results.drop(stored);
-      throw lost;
+      throw losing.signal.reason;
     } finally {
       board.close();
       await writing;

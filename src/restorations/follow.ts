@@ -36,8 +36,10 @@ export function createFollow(deps: { events: Events; restorations: Restorations;
       async function* follow(): AsyncGenerator<Followed> {
         if (over) return;
         // Without a cursor the last stored event is the present state: the log is followed from just before it.
-        const start = async (): Promise<number> => {
+        const start = async (): Promise<number | null> => {
           const head = await events.head(fork(), scope);
+          // A restoration has a log from its first moment to its last.
+          if (head === 0) return null;
           return from === null ? head - 1 : Math.min(from, head);
         };
         for await (const published of events.follow(scope, { fork, signal: ctx.signal, after: start })) {

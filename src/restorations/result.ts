@@ -91,8 +91,11 @@ export function createResults(deps: {
         );
         const sha256 = await sha256Of(scratch, signal);
         const name = safeFilename(photo.originalFilename).replace(/\.[A-Za-z0-9]{1,5}$/, '');
-        const folder = restoration.sessionId ?? 'account';
-        const key = `${deps.processedDir}/${folder}/${restoration.id}_${name}.${EXTENSIONS[encoded.format] ?? encoded.format}`;
+        // A late writer of an earlier try must not touch the file of the one that won (C4).
+        const { id, attempts, sessionId } = restoration;
+        const file = attempts > 1 ? `${id}_${attempts}` : id;
+        const folder = sessionId ?? 'account';
+        const key = `${deps.processedDir}/${folder}/${file}_${name}.${EXTENSIONS[encoded.format] ?? encoded.format}`;
         await storage.put(key, scratch);
         storageKey = key;
         const owner = { ownerId: restoration.id, sourceKey: key, format: encoded.format };

@@ -8,7 +8,7 @@ import { PhotoEntity } from '../photos/entity.ts';
 import type { Renditions } from '../photos/renditions.ts';
 import type { Claim, JobHandler, Outcome, StopReason } from '../queue/queue.ts';
 import type { Attempt, Finished } from './attempt.ts';
-import { retryDelaySeconds } from './backoff.ts';
+import { retryDelaySeconds } from '../queue/backoff.ts';
 import { RunEntity, type Restoration } from './entity.ts';
 import { LostClaim, restorationById, type Change, type Journal } from './journal.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -110,20 +110,22 @@ export function createRunner(deps: RunnerDeps): JobHandler {
     }
   }
 
+  /** Where the try stands; it never goes back before the next one begins. */
+  const percentOf = (running: Restoration): number => deps.progress.get(running.id)?.percent ?? running.percent;
+
   async function fail(running: Restoration, error: AppError): Promise<Outcome> {
-    const { errorCode, errorMessage, errorRetryAfter, errorProvider } = {
+    if (error.retryable && running.triesLeft > 0) {
+      const seconds = retryDelaySeconds(running.attempts, deps.retryDelaySeconds, error.retryAfter);
+      await end(running, 'postpone', { stage: null, percent: percentOf(running) }, error);
+      return { done: false, retryAt: new Date(deps.now() + seconds * 1000) };
+    }
+    const percent = percentOf(running);
+    const failure = {
       errorCode: error.code,
       errorMessage: error.message,
       errorRetryAfter: error.retryAfter ?? null,
       errorProvider: error.provider ?? null,
     };
-    if (error.retryable && running.triesLeft > 0) {
-      const seconds = retryDelaySeconds(running.attempts, deps.retryDelaySeconds, error.retryAfter);
-      await end(running, 'postpone', { stage: null, percent: 0 }, error);
-      return { done: false, retryAt: new Date(deps.now() + seconds * 1000) };
-    }
-    const percent = deps.progress.get(running.id)?.percent ?? running.percent;
-    const failure = { errorCode, errorMessage, errorRetryAfter, errorProvider };
     await end(running, 'fail', { ...failure, percent, stage: null, finishedAt: time() }, error);
     return DONE;
   }
@@ -138,7 +140,12 @@ export function createRunner(deps: RunnerDeps): JobHandler {
     }
     // A stop that we chose costs the restoration no try.
     const error = new AppError('SHUTTING_DOWN', 'The service stopped while this ran; it goes on after the start.');
-    await end(running, 'release', { stage: null, percent: 0, triesLeft: running.triesLeft + 1 }, error);
+    await end(
+      running,
+      'release',
+      { stage: null, percent: percentOf(running), triesLeft: running.triesLeft + 1 },
+      error,
+    );
     return { done: false, retryAt: time() };
   }
 
@@ -146,7 +153,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
   function release(running: Restoration): Promise<Restoration> {
     const error = new AppError('WORKER_CRASH', 'The service ended while this ran.');
     // The crash counts as a try, but only the queue's own count of crashes gives a restoration up for them.
-    return end(running, 'release', { stage: null, percent: 0, triesLeft: Math.max(1, running.triesLeft) }, error);
+    return end(running, 'release', { stage: null, triesLeft: Math.max(1, running.triesLeft) }, error);
   }
 
   async function work(running: Restoration, signal: AbortSignal): Promise<Outcome> {

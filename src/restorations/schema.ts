@@ -12,6 +12,7 @@ import { ModelRef } from '../models/schema.ts';
 import { expiresInArg, linkTo, loadRenditions, RenditionNameEnum, RenditionRef } from '../photos/rendition-schema.ts';
 import { ListOrderEnum, loadPhoto, PhotoRef, ScopeEnum } from '../photos/schema.ts';
 import type { Restoration, Run } from './entity.ts';
+import { ATTEMPTS_SHOWN } from './service.ts';
 import { OptionsRef } from './options-schema.ts';
 
 const STATUS_DOCS: Record<RestorationStatus, string> = {
@@ -101,7 +102,8 @@ const StepReportRef = builder.objectRef<StepReport>('StepReport').implement({
 
 const loadRuns = perContext<GraphQLContext, Run[]>(async (context, ids) => {
   const runs = await context.services.restorations.runsOf(context.em, ids);
-  return ids.map((id) => runs.filter((run) => run.restorationId === id));
+  const byRestoration = Map.groupBy(runs, (run) => run.restorationId);
+  return ids.map((id) => byRestoration.get(id) ?? []);
 });
 
 /** The actor's own restorations by id, many in one query; null where one is missing or somebody else's. */
@@ -111,7 +113,14 @@ export const loadRestoration = perContext<GraphQLContext, Restoration | null>((c
 
 const loadOfPhoto = perContext<GraphQLContext, Restoration[]>(async (context, photoIds) => {
   const rows = await context.services.restorations.ofPhotos(context, photoIds);
-  return photoIds.map((id) => rows.filter((row) => row.photoId === id));
+  const byPhoto = Map.groupBy(rows, (row) => row.photoId);
+  return photoIds.map((id) => byPhoto.get(id) ?? []);
+});
+
+const loadSelected = perContext<GraphQLContext, Restoration | null>(async (context, photoIds) => {
+  const rows = await context.services.restorations.selectedOf(context, photoIds);
+  const byPhoto = new Map(rows.map((row) => [row.photoId, row]));
+  return photoIds.map((id) => byPhoto.get(id) ?? null);
 });
 
 export const RestorationRef = builder.objectRef<Restoration>('Restoration');
@@ -220,17 +229,14 @@ builder.node(RestorationRef, {
 builder.objectFields(PhotoRef, (t) => ({
   restorations: t.field({
     type: [RestorationRef],
-    description: 'All attempts at this photo, newest first.',
+    description: `The newest ${ATTEMPTS_SHOWN} attempts at this photo, newest first; the history has them all.`,
     resolve: ({ id }, _args, context) => loadOfPhoto(context, id),
   }),
   selected: t.field({
     type: RestorationRef,
     nullable: true,
     description: 'The attempt its owner chose; the newest success until then.',
-    resolve: async ({ id, selectedRestorationId }, _args, context) => {
-      const succeeded = (await loadOfPhoto(context, id)).filter(({ status }) => status === 'SUCCEEDED');
-      return succeeded.find((row) => row.id === selectedRestorationId) ?? succeeded[0] ?? null;
-    },
+    resolve: ({ id }, _args, context) => loadSelected(context, id),
   }),
 }));
 

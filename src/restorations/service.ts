@@ -7,14 +7,20 @@ import { AppError } from '../errors.ts';
 import type { Events } from '../events/service.ts';
 import type { RenditionName } from '../imaging/renditions.ts';
 import { PhotoEntity, type Rendition } from '../photos/entity.ts';
+import type { Models } from '../models/service.ts';
 import type { Renditions } from '../photos/renditions.ts';
-import { deleteFiles } from '../photos/service.ts';
+import { deleteFiles, type Dependent } from '../photos/service.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Admission } from './admission.ts';
 import { RestorationEntity, RunEntity, type Restoration, type Run } from './entity.ts';
 import { historyConditions, HISTORY_JOIN, type HistoryFilter } from './filter.ts';
 import { restorationById, type Change, type Journal } from './journal.ts';
 import type { ProgressBoard } from './progress.ts';
+import { allows, conflict } from './states.ts';
+
+/** Attempts that a photo lists itself. */
+export const ATTEMPTS_SHOWN = 100;
 
 /** How long a cancelled job may take to let go before the answer goes out all the same. */
 const CANCEL_WAIT_MS = 500;
@@ -27,6 +33,8 @@ export function createRestorations(deps: {
   journal: Journal;
   renditions: Renditions;
   progress: ProgressBoard;
+  models: Models;
+  admission: Admission;
   maxAttempts: number;
   now: () => number;
 }) {
@@ -77,9 +85,23 @@ export function createRestorations(deps: {
     get,
     ownMany,
 
-    /** Of photos that have been checked to be the actor's, newest first. */
+    /** Of photos that have been checked to be the actor's: the newest of each, newest first. */
     async ofPhotos(ctx: ServiceContext, photoIds: readonly string[]): Promise<Restoration[]> {
-      return (await rowsOfPhotos(ctx.em, photoIds)).map(current);
+      const tail = `where t.photo_id in (${photoIds.map(() => '?').join(', ')}) and t.id >= coalesce(
+          (select r.id from restoration r where r.photo_id = t.photo_id
+            order by r.id desc limit 1 offset ${ATTEMPTS_SHOWN - 1}), '')
+        order by t.photo_id, t.id desc`;
+      return (await selectRows(ctx.em, RestorationEntity, tail, photoIds)).map(current);
+    },
+
+    /** Of photos that have been checked to be the actor's: the success its owner chose, or the newest one. */
+    selectedOf(ctx: ServiceContext, photoIds: readonly string[]): Promise<Restoration[]> {
+      const tail = `where t.id in (
+          select coalesce(
+            (select r.id from restoration r where r.id = p.selected_restoration_id and r.status = 'SUCCEEDED'),
+            (select max(r.id) from restoration r where r.photo_id = p.id and r.status = 'SUCCEEDED'))
+            from photo p where p.id in (${photoIds.map(() => '?').join(', ')}))`;
+      return selectRows(ctx.em, RestorationEntity, tail, photoIds);
     },
 
     /** @throws AppError UNAUTHENTICATED, BAD_USER_INPUT. */
@@ -109,18 +131,28 @@ export function createRestorations(deps: {
     async cancel(ctx: ServiceContext, id: string | null): Promise<Restoration> {
       const { id: restorationId, percent } = await get(ctx, id);
       const patch = { stage: null, percent, finishedAt: new Date(deps.now()) };
-      const cancelled = await write(ctx, (em) =>
-        journal.transition(em, restorationId, 'cancel', { fence: null, patch }),
-      );
-      await queue.cancel('restoration', restorationId, CANCEL_WAIT_MS);
-      return cancelled;
+      const { change, stop } = await ctx.em.transactional(async (em) => ({
+        change: await journal.transition(em, restorationId, 'cancel', { fence: null, patch }),
+        stop: await queue.remove(em, 'restoration', [restorationId]),
+      }));
+      journal.publish(change);
+      await stop(CANCEL_WAIT_MS);
+      return change.restoration;
     },
 
-    /** Queues a failed or cancelled one again, with all its tries. @throws AppError NOT_FOUND, CONFLICT. */
+    /**
+     * Queues a failed or cancelled one again, with all its tries.
+     *
+     * @throws AppError NOT_FOUND, CONFLICT, and as a new one RATE_LIMITED, UNKNOWN_MODEL, MODEL_UNAVAILABLE.
+     */
     async retry(ctx: ServiceContext, id: string | null): Promise<Restoration> {
-      const { id: restorationId } = await get(ctx, id);
+      const { id: restorationId, status, modelId } = await get(ctx, id);
       const actor = requireUser(ctx);
+      if (!allows('retry', status)) throw conflict('retry', status);
+      await deps.models.resolve(modelId, ctx.signal);
+      await deps.admission.takeBudget(actor);
       const retried = await write(ctx, async (em) => {
+        await deps.admission.checkRoom(em, actor);
         const change = await journal.transition(em, restorationId, 'retry', {
           fence: null,
           patch: {
@@ -155,7 +187,7 @@ export function createRestorations(deps: {
     /** Deletes one with its files, also while it runs. @throws AppError NOT_FOUND. */
     async delete(ctx: ServiceContext, id: string | null): Promise<void> {
       const { id: restorationId } = await get(ctx, id);
-      const { event, keys } = await ctx.em.transactional(async (em) => {
+      const { event, keys, stop } = await ctx.em.transactional(async (em) => {
         const [row] = await selectRows(em, RestorationEntity, 'where t.id = ?', [restorationId]);
         if (row === undefined) throw new AppError('NOT_FOUND', 'There is no such restoration.');
         const files = await renditions.of(em, [restorationId]);
@@ -169,12 +201,13 @@ export function createRestorations(deps: {
         await events.forget(em, { restorationId });
         const { sessionId, photoId, storageKey } = row;
         return {
+          stop: await queue.remove(em, 'restoration', [restorationId]),
           event: await events.append(em, { kind: 'RESTORATION_DELETED', sessionId, photoId, restorationId }),
           keys: [...files.map((file) => file.storageKey), ...(storageKey === null ? [] : [storageKey])],
         };
       });
       events.publish(event);
-      await queue.cancel('restoration', restorationId, CANCEL_WAIT_MS);
+      await stop(CANCEL_WAIT_MS);
       await deleteFiles(ctx, storage, keys);
     },
 
@@ -187,15 +220,18 @@ export function createRestorations(deps: {
     },
 
     /** What goes with photos that are being deleted, in that transaction. */
-    async of(em: EntityManager, photoIds: readonly string[]): Promise<{ storageKeys: string[]; ownerIds: string[] }> {
+    async of(em: EntityManager, photoIds: readonly string[]): Promise<Dependent> {
       const rows = await rowsOfPhotos(em, photoIds);
-      return { storageKeys: rows.flatMap((row) => row.storageKey ?? []), ownerIds: rows.map(({ id }) => id) };
-    },
-
-    /** After that transaction: ends the work on them, and tells those who follow it. */
-    async gone(ids: readonly string[]): Promise<void> {
-      for (const id of ids) events.publishGone(id);
-      await Promise.all(ids.map((id) => queue.cancel('restoration', id, CANCEL_WAIT_MS)));
+      const ownerIds = rows.map(({ id }) => id);
+      const stop = await queue.remove(em, 'restoration', ownerIds);
+      return {
+        storageKeys: rows.flatMap((row) => row.storageKey ?? []),
+        ownerIds,
+        async gone() {
+          for (const id of ownerIds) events.publishGone(id);
+          await stop(CANCEL_WAIT_MS);
+        },
+      };
     },
   };
 }

@@ -6,7 +6,6 @@ import { newId } from '../db/ids.ts';
 import { AppError } from '../errors.ts';
 import type { OutputFormat } from '../imaging/encode.ts';
 import type { MetadataPolicy } from '../imaging/metadata.ts';
-import type { Budget, Limiter } from '../limits/limiter.ts';
 import { checkOptions, type RequestedOptions } from '../models/options.ts';
 import type { Models } from '../models/service.ts';
 import type { Photo } from '../photos/entity.ts';
@@ -14,6 +13,7 @@ import type { Receiver } from '../photos/receive.ts';
 import type { Photos } from '../photos/service.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { IncomingFile } from '../storage/spool.ts';
+import type { Admission } from './admission.ts';
 import { RestorationEntity, SubmissionEntity, type Restoration } from './entity.ts';
 import { restorationById, type Change, type Journal } from './journal.ts';
 import type { RestorationOptions } from './options.ts';
@@ -34,17 +34,13 @@ export interface RestoreInput {
 }
 
 export interface SubmitLimits {
-  maxQueuedPerSession: number;
   maxOutputMegapixels: number;
   maxAttempts: number;
-  guestBudget: Budget;
 }
 
 /** A key is good for a day; afterwards the same key makes a new restoration. */
 export const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 const KEY_LENGTH = 200;
-/** What a client is told to wait when its queue is full: one place usually gets free within this time. */
-const QUEUE_FULL_SECONDS = 15;
 
 function checkQuality(quality: number | null | undefined): number | null {
   if (quality == null) return null;
@@ -72,11 +68,11 @@ export function createSubmit(deps: {
   receiver: Receiver;
   queue: Queue;
   journal: Journal;
-  limiter: Limiter;
+  admission: Admission;
   limits: SubmitLimits;
   now: () => number;
 }) {
-  const { models, photos, receiver, queue, journal, limiter, limits } = deps;
+  const { models, photos, receiver, queue, journal, admission, limits } = deps;
 
   async function repeated(
     em: EntityManager,
@@ -96,21 +92,6 @@ export function createSubmit(deps: {
       });
     }
     return restorationById(em, before.restorationId);
-  }
-
-  async function checkRoom(em: EntityManager, actor: UserActor): Promise<void> {
-    if (limits.maxQueuedPerSession > 0) {
-      const waiting = await em.count(RestorationEntity, { sessionId: actor.sessionId, status: 'QUEUED' });
-      if (waiting >= limits.maxQueuedPerSession) {
-        const message = `${waiting} restorations wait in this session already.`;
-        throw new AppError('RATE_LIMITED', message, { retryAfter: QUEUE_FULL_SECONDS });
-      }
-    }
-    if (!actor.guest) return;
-    const taken = await limiter.take(limits.guestBudget, actor.address);
-    if (taken.ok) return;
-    const message = `Guests may start ${limits.guestBudget.points} restorations a minute.`;
-    throw new AppError('RATE_LIMITED', message, { retryAfter: taken.retryAfter });
   }
 
   function checkOutput(photo: Photo, upscale: number): void {
@@ -188,11 +169,17 @@ export function createSubmit(deps: {
       metadataPolicy: metadataPolicy ?? 'STRIP_PRIVATE',
     };
 
+    const key = input.idempotencyKey;
+    const isRepeated = key !== undefined && (await ctx.em.count(SubmissionEntity, { userId: actor.userId, key })) > 0;
+    if (!isRepeated) {
+      await admission.checkRoom(ctx.em, actor);
+      await admission.takeBudget(actor);
+    }
+
     const received =
       input.file === undefined
         ? { photo: await photos.get(ctx, input.photoId ?? null), isNew: false }
         : await receiver.receive(ctx, input.file);
-    const key = input.idempotencyKey;
     const bodyHash = createHash('sha256')
       .update(JSON.stringify([received.photo.sha256, model.id, options]))
       .digest('hex');
@@ -201,7 +188,7 @@ export function createSubmit(deps: {
       const before = key === undefined ? null : await repeated(em, actor.userId, key, bodyHash);
       if (before !== null) return before;
       checkOutput(committed, options.upscale);
-      await checkRoom(em, actor);
+      await admission.checkRoom(em, actor);
       const change = await insert(em, actor, committed, model.id, options);
       if (key !== undefined) {
         const createdAt = new Date(deps.now());

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { newId } from '../../src/db/ids.ts';
-import type { Claim, JobHandler, NewJob, Outcome, Queue } from '../../src/queue/queue.ts';
+import type { Claim, JobHandler, NewJob, Outcome, Queue, StopWork } from '../../src/queue/queue.ts';
 
 /** A durable store, and queues of this and of other processes on it. */
 export interface QueueHarness {
@@ -100,6 +100,20 @@ export function queueContract(name: string, open: () => Promise<QueueHarness>): 
       to.wake();
       return refs;
     }
+
+    /** Takes a job out; the answer says how to end the work on it. */
+    async function take(refId: string): Promise<StopWork> {
+      let stop: StopWork | undefined;
+      await store.transaction(async (em) => {
+        stop = await queue.remove(em, KIND, [refId]);
+      });
+      return stop as StopWork;
+    }
+    const remove = async (refId: string, waitMs?: number): Promise<void> => (await take(refId))(waitMs);
+    const addAgain = async (refId: string): Promise<void> => {
+      await store.transaction((em) => queue.add(em, { kind: KIND, refId, groupId: 'a' }));
+      queue.wake();
+    };
 
     test('runs the jobs of a group in the order in which they came', async () => {
       const work = createWork();
@@ -236,10 +250,10 @@ export function queueContract(name: string, open: () => Promise<QueueHarness>): 
       await queue.start({ [KIND]: work.handler });
       const [first, second = '', third] = await add('a', 3);
       await soon(() => expect(work.underWay()).toBe(1));
-      await queue.cancel(KIND, second);
+      await remove(second);
       work.end();
       await soon(() => expect(work.refs()).toEqual([first, third]));
-      await queue.cancel(KIND, newId());
+      await remove(newId());
     });
 
     test('tells a running job to stop, and gives its place away only when it has', async () => {
@@ -247,7 +261,7 @@ export function queueContract(name: string, open: () => Promise<QueueHarness>): 
       await queue.start({ [KIND]: work.handler });
       const [first = '', second] = await add('a', 2);
       await soon(() => expect(work.underWay()).toBe(1));
-      await queue.cancel(KIND, first, 50);
+      await remove(first, 50);
       expect(work.claims[0]?.signal.reason).toBe('cancelled');
       await rest();
       expect(work.refs()).toEqual([first]);
@@ -272,7 +286,7 @@ export function queueContract(name: string, open: () => Promise<QueueHarness>): 
       const [refId = ''] = await add('a');
       await soon(async () => expect((await queue.stats()).running).toBe(1));
       const before = performance.now();
-      await queue.cancel(KIND, refId, 5000);
+      await remove(refId, 5000);
       expect(performance.now() - before).toBeLessThan(1000);
       expect(await queue.stats()).toMatchObject({ waiting: 0, running: 0 });
     });
@@ -282,11 +296,49 @@ export function queueContract(name: string, open: () => Promise<QueueHarness>): 
       await queue.start({ [KIND]: work.handler });
       const [refId = ''] = await add('a');
       await soon(() => expect(work.underWay()).toBe(1));
-      await queue.cancel(KIND, refId, 0);
-      await store.transaction((em) => queue.add(em, { kind: KIND, refId, groupId: 'a' }));
-      queue.wake();
+      await remove(refId, 0);
+      await addAgain(refId);
       work.end();
       await soon(() => expect(work.refs()).toEqual([refId, refId]));
+    });
+
+    test('a job added right after another of its name was taken out is kept, and its run goes on', async () => {
+      const work = createWork();
+      await queue.start({ [KIND]: work.handler });
+      const [refId = ''] = await add('a', 1, { notBefore: new Date(Date.now() + 60_000) });
+      const stop = await take(refId);
+      await addAgain(refId);
+      await soon(() => expect(work.refs()).toEqual([refId]));
+      await stop(50);
+      expect(work.claims[0]?.signal.aborted).toBe(false);
+      expect(await queue.stats()).toMatchObject({ waiting: 0, running: 1 });
+    });
+
+    test('a job added while the run of one that was taken out has not heard of it runs when that has ended', async () => {
+      const work = createWork({ concurrency: 4, concurrencyPerGroup: 4 });
+      await queue.start({ [KIND]: work.handler });
+      const [refId = ''] = await add('a');
+      await soon(() => expect(work.underWay()).toBe(1));
+      const stop = await take(refId);
+      await addAgain(refId);
+      await stop(50);
+      expect(work.claims.map(({ signal }) => signal.aborted)).toEqual([true]);
+      work.end();
+      await soon(() => expect(work.claims.map(({ signal }) => signal.aborted)).toEqual([true, false]));
+      await rest();
+      expect(await queue.stats()).toMatchObject({ waiting: 0, running: 1 });
+    });
+
+    test('a job whose removal is rolled back stays', async () => {
+      const [refId = ''] = await add('a');
+      const failed = store.transaction(async (em) => {
+        await queue.remove(em, KIND, [refId]);
+        throw new Error('rolled back');
+      });
+      await expect(failed).rejects.toThrow('rolled back');
+      const work = createWork();
+      await queue.start({ [KIND]: work.handler });
+      await soon(() => expect(work.refs()).toEqual([refId]));
     });
 
     test('drops a job whose handler throws, and goes on', async () => {
