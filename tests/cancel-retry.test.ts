@@ -25,7 +25,7 @@ it.each(['WAITING', 'RUNNING'])(
   async (state) => {
     const app = await appForTest({ MAX_CONCURRENT_RESTORATIONS: '1', SHUTDOWN_GRACE_SECONDS: '0' });
     const token = await app.guest();
-    const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(500, 500, 400) } }, {}, token);
+    const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(500, 240, 180) } }, {}, token);
     const queued = async (): Promise<string> =>
       (await app.ok(QUEUE, { id: data.uploadPhoto.photo.id }, token)).restorePhoto.restoration.id;
     const [first, second] = [await queued(), await queued()];
@@ -43,6 +43,5 @@ it.each(['WAITING', 'RUNNING'])(
     expect(cancelled.status).toBe('CANCELLED');
     expect(await app.ended(id, token)).toMatchObject({ status: 'SUCCEEDED' });
     expect((await row()).attempts).toBe(state === 'RUNNING' ? 2 : 1);
-    expect(await app.ended(id === first ? second : first, token)).toMatchObject({ status: 'SUCCEEDED' });
   },
 );

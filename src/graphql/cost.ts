@@ -1,21 +1,30 @@
 import {
   getNamedType,
+  getNullableType,
   isAbstractType,
   isInterfaceType,
+  isListType,
   isObjectType,
   Kind,
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLNamedType,
+  type GraphQLOutputType,
   type GraphQLSchema,
   type OperationDefinitionNode,
   type SelectionSetNode,
+  type ValueNode,
 } from 'graphql';
 import { AppError } from '../errors.ts';
 
 /** Rows of a list that says no size, as the API's default page. */
 const DEFAULT_ROWS = 20;
+
+/** What a field costs beyond its value, by field, argument and value: here a file is made, about a second of work. */
+const WORK: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>> = {
+  rendition: { name: { ORIGINAL: 1000 } },
+};
 
 export interface CostInput {
   readonly schema: GraphQLSchema;
@@ -24,27 +33,55 @@ export interface CostInput {
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-function rowsOf(field: FieldNode, type: GraphQLNamedType, variables: CostInput['variables']): number {
-  const asked = (field.arguments ?? [])
-    .filter(({ name }) => name.value === 'first' || name.value === 'last')
-    .map(({ value }) => {
-      if (value.kind === Kind.INT) return Number(value.value);
-      return value.kind === Kind.VARIABLE ? Number(variables?.[value.name.value] ?? DEFAULT_ROWS) : 1;
-    })
-    .filter((rows) => rows > 0);
-  if (asked.length > 0) return Math.max(...asked);
-  return type.name.endsWith('Connection') ? DEFAULT_ROWS : 1;
+/** What a value node stands for; of a literal only what is counted here: numbers, names and the length of lists. */
+type ReadValue = (node: ValueNode) => unknown;
+
+function createReadValue(operation: OperationDefinitionNode, variables: CostInput['variables']): ReadValue {
+  const defaults = new Map(
+    (operation.variableDefinitions ?? []).map(({ variable, defaultValue }) => [variable.name.value, defaultValue]),
+  );
+  return function read(node) {
+    if (node.kind === Kind.INT) return Number(node.value);
+    if (node.kind === Kind.ENUM || node.kind === Kind.STRING) return node.value;
+    if (node.kind === Kind.LIST) return node.values;
+    if (node.kind !== Kind.VARIABLE) return undefined;
+    const given = variables?.[node.name.value];
+    const otherwise = defaults.get(node.name.value);
+    return given === undefined && otherwise !== undefined ? read(otherwise) : given;
+  };
 }
 
-function fieldType(parent: GraphQLNamedType, name: string): GraphQLNamedType | undefined {
-  if (!isObjectType(parent) && !isInterfaceType(parent)) return undefined;
-  const field = parent.getFields()[name];
-  return field && getNamedType(field.type);
+/** Rows below a field. The `edges` of a connection count with the connection. */
+function rowsOf(field: FieldNode, type: GraphQLOutputType, parent: GraphQLNamedType, read: ReadValue): number {
+  const asked: number[] = [];
+  for (const { name, value } of field.arguments ?? []) {
+    const given = read(value);
+    if (name.value === 'ids') asked.push(Array.isArray(given) ? given.length : 1);
+    else if ((name.value === 'first' || name.value === 'last') && Number(given) > 0) asked.push(Number(given));
+  }
+  if (asked.length > 0) return Math.max(...asked);
+  if (parent.name.endsWith('Connection')) return 1;
+  return isListType(getNullableType(type)) || getNamedType(type).name.endsWith('Connection') ? DEFAULT_ROWS : 1;
+}
+
+function workOf(field: FieldNode, read: ReadValue): number {
+  const byArgument = Object.hasOwn(WORK, field.name.value) ? WORK[field.name.value] : undefined;
+  if (byArgument === undefined) return 0;
+  return (field.arguments ?? []).reduce(
+    (sum, { name, value }) => sum + (byArgument[name.value]?.[String(read(value))] ?? 0),
+    0,
+  );
+}
+
+function typeOf(parent: GraphQLNamedType, name: string): GraphQLOutputType | undefined {
+  return isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name]?.type : undefined;
 }
 
 /**
- * How many values the chosen operation can return at most: a field counts one, and what is below a list counts once
- * for each row that `first` or `last` asks for, written out or as a variable. Introspection counts one.
+ * What the chosen operation may cost, in values of the answer. A field counts one, and more where it has to make
+ * something. What is below a list counts once for each row: as many as `first`, `last` or the length of `ids` ask for,
+ * written out or as a variable; 20 for a list that says no size, which may have more or fewer. A list of scalars counts
+ * one, and so does introspection.
  * A fragment is measured once, so that fragments within fragments cost no time.
  */
 export function costOf({ schema, document, operationName, variables }: CostInput): number {
@@ -58,6 +95,9 @@ export function costOf({ schema, document, operationName, variables }: CostInput
     )
       operation = definition;
   }
+  const root = operation && schema.getRootType(operation.operation);
+  if (operation === undefined || !root) return 0;
+  const read = createReadValue(operation, variables);
   const measured = new Map<string, number>();
 
   function ofFragment(name: string): number {
@@ -71,26 +111,27 @@ export function costOf({ schema, document, operationName, variables }: CostInput
     return cost;
   }
 
+  function ofField(field: FieldNode, parent: GraphQLNamedType): number {
+    const type = typeOf(parent, field.name.value);
+    const own = 1 + workOf(field, read);
+    if (field.selectionSet === undefined || type === undefined) return own;
+    return own + rowsOf(field, type, parent, read) * ofSelections(field.selectionSet, getNamedType(type));
+  }
+
   function ofSelections({ selections }: SelectionSetNode, parent: GraphQLNamedType): number {
     let cost = 0;
     for (const selection of selections) {
       if (selection.kind === Kind.FRAGMENT_SPREAD) cost += ofFragment(selection.name.value);
-      else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      else if (selection.kind === Kind.FIELD) cost += ofField(selection, parent);
+      else {
         const type = selection.typeCondition ? schema.getType(selection.typeCondition.name.value) : parent;
         cost += ofSelections(selection.selectionSet, isObjectType(type) || isAbstractType(type) ? type : parent);
-      } else {
-        cost += 1;
-        const type = fieldType(parent, selection.name.value);
-        if (selection.selectionSet && type) {
-          cost += rowsOf(selection, type, variables) * ofSelections(selection.selectionSet, type);
-        }
       }
     }
     return cost;
   }
 
-  const root = operation && schema.getRootType(operation.operation);
-  return operation && root ? ofSelections(operation.selectionSet, root) : 0;
+  return ofSelections(operation.selectionSet, root);
 }
 
 /** @throws AppError GRAPHQL_VALIDATION_FAILED when the operation costs more than `limit`. */

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
 import { AppError } from '../errors.ts';
 import type { Links, VerifiedLink } from '../storage/links.ts';
+import { displayFilename } from '../storage/names.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface ServedFile {
@@ -46,22 +47,12 @@ function matches(header: string | undefined, etag: string): boolean {
   return (header ?? '').split(',').some((item) => ['*', etag].includes(item.trim().replace(/^W\//, '')));
 }
 
-/** A name that a header can hold: control characters and what reverses the reading direction go. */
-function cleanName(filename: string): string {
-  return (
-    filename
-      .toWellFormed()
-      .replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, '')
-      .slice(0, 200) || 'photo'
-  );
-}
-
 function headersOf(file: ServedFile, link: VerifiedLink): OutgoingHttpHeaders {
   const shown = SHOWN.test(file.mimeType);
   const seconds = Math.max(0, Math.floor((link.expiresAt.getTime() - Date.now()) / 1000));
   return {
     'Content-Type': shown || SAVED.test(file.mimeType) ? file.mimeType : 'application/octet-stream',
-    'Content-Disposition': contentDisposition(cleanName(file.filename), {
+    'Content-Disposition': contentDisposition(displayFilename(file.filename), {
       type: link.download || !shown ? 'attachment' : 'inline',
     }),
     'Cache-Control': `private, immutable, max-age=${seconds}`,

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+import { LOOPBACK } from './request.ts';
 
 export interface Origins {
   /** May a page of `origin` talk to the service? What comes without an origin is no browser, or the same site. */

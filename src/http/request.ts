@@ -4,7 +4,8 @@ import type { Config } from '../config.ts';
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+/** Names of this machine, as a URL has them. */
+export const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 const BEARER = /^bearer +(?<token>\S+) *$/i;
 
 function header(req: IncomingMessage, name: string): string | undefined {

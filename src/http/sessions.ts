@@ -1,13 +1,7 @@
-import type { Actor } from '../db/context.ts';
+import type { Authenticated } from '../auth/authenticate.ts';
 
 /** setTimeout takes no more. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-
-export interface Authenticated {
-  readonly actor: Actor;
-  /** Null = never, as for people who are not signed in. */
-  readonly expiresAt: Date | null;
-}
 
 /**
  * Who bears `token`; anonymous without one.

@@ -2,13 +2,14 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
+import type { Authenticated } from '../auth/authenticate.ts';
 import { AppError } from '../errors.ts';
 import type { GraphQLServer } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
 import type { SocketLimits } from './limits.ts';
 import type { Origins } from './origins.ts';
 import { pathOf, requestIdOf, tokenIn, type RequestReader } from './request.ts';
-import type { Authenticate, Authenticated, SessionWatch } from './sessions.ts';
+import type { Authenticate, SessionWatch } from './sessions.ts';
 import { createOperations, type Connection } from './socket-operations.ts';
 
 /** Close codes of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md and of the IANA registry. */

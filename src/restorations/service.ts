@@ -89,9 +89,9 @@ export function createRestorations(deps: {
     async ofPhotos(ctx: ServiceContext, photoIds: readonly string[]): Promise<Restoration[]> {
       const tail = `where t.photo_id in (${photoIds.map(() => '?').join(', ')}) and t.id >= coalesce(
           (select r.id from restoration r where r.photo_id = t.photo_id
-            order by r.id desc limit 1 offset ${ATTEMPTS_SHOWN - 1}), '')
-        order by t.photo_id, t.id desc`;
-      return (await selectRows(ctx.em, RestorationEntity, tail, photoIds)).map(current);
+            order by r.id desc limit 1 offset ${ATTEMPTS_SHOWN - 1}), '')`;
+      const rows = await selectRows(ctx.em, RestorationEntity, tail, photoIds);
+      return rows.map(current).sort((a, b) => (a.id < b.id ? 1 : -1));
     },
 
     /** Of photos that have been checked to be the actor's: the success its owner chose, or the newest one. */
