@@ -35,12 +35,24 @@ describe('health', () => {
 
     // Taken away rather than made read-only: the tests may run as root, who may write anywhere.
     await rename(join(app.dataDir, 'tmp'), join(app.dataDir, 'elsewhere'));
+    // An answer holds for a second.
+    await until(async () => (await ready())[0] === 503, 1500);
     expect(await ready()).toEqual([503, { ok: false, checks: { ...fine, storage: false } }]);
     expect((await app.ok(HEALTH)).health).toMatchObject({ ok: false, storage: false });
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
     await rename(join(app.dataDir, 'elsewhere'), join(app.dataDir, 'tmp'));
-    expect((await ready())[0]).toBe(200);
+    await until(async () => (await ready())[0] === 200, 1500);
     expect(await readdir(join(app.dataDir, 'tmp'))).toEqual([]);
+  });
+
+  it('asks the disk and the database once a second, however often it is asked', async () => {
+    const app = await appForTest();
+    const { health } = app.app.services;
+    const answers = await Promise.all(Array.from({ length: 200 }, () => health.ready()));
+    expect(new Set(answers).size).toBe(1);
+    expect(await health.ready()).toBe(answers[0]);
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    expect(await health.ready()).not.toBe(answers[0]);
   });
 
   it('counts what waits and runs', async () => {
@@ -154,8 +166,12 @@ describe('C3, C14: what a crash leaves between files and rows', () => {
     }
     await idle(first);
     const local = ids.map((id) => Buffer.from(id, 'base64').toString().split(':')[1]);
-    await sql(first, "update restoration set status = 'RUNNING', finished_at = null where id = ?", [local[0]]);
-    await sql(first, "update restoration set status = 'QUEUED', finished_at = null where id = ?", [local[1]]);
+    for (const [index, status] of ['RUNNING', 'QUEUED'].entries()) {
+      const back = 'update restoration set status = ?, finished_at = null, storage_key = null where id = ?';
+      await sql(first, back, [status, local[index]]);
+      await sql(first, 'delete from rendition where owner_id = ?', [local[index]]);
+    }
+    await rm(join(dataDir, 'processed'), { recursive: true });
     await first.close();
     const second = await startApp({ DATA_DIR: dataDir });
     onTestFinished(() => second.close());

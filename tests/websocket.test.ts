@@ -17,7 +17,10 @@ const collect = runInNewContext('gc') as () => void;
 let edge: Edge;
 beforeAll(async () => {
   edge = await startEdge({
-    limits: { socket: { ...HTTP_LIMITS.socket, initMs: 300, operations: 5, perAddress: 20, perSession: 3 } },
+    limits: {
+      openConnections: { perAddress: 20, perSession: 3 },
+      socket: { ...HTTP_LIMITS.socket, initMs: 300, operations: 5 },
+    },
   });
 });
 afterAll(() => edge.stop());

@@ -40,7 +40,7 @@ function createReadValue(operation: OperationDefinitionNode, variables: CostInpu
   const defaults = new Map(
     (operation.variableDefinitions ?? []).map(({ variable, defaultValue }) => [variable.name.value, defaultValue]),
   );
-  return function read(node) {
+  return function read(node): unknown {
     if (node.kind === Kind.INT) return Number(node.value);
     if (node.kind === Kind.ENUM || node.kind === Kind.STRING) return node.value;
     if (node.kind === Kind.LIST) return node.values;
@@ -140,6 +140,6 @@ export function assertCost(input: CostInput, limit: number): void {
   if (cost <= limit) return;
   throw new AppError(
     'GRAPHQL_VALIDATION_FAILED',
-    `This query can return ${cost} values; the limit is ${limit}. Ask for fewer rows with "first", or for fewer fields.`,
+    `This query can cost ${cost}; the limit is ${limit}. Ask for fewer rows with "first", or for fewer fields.`,
   );
 }

@@ -57,19 +57,24 @@ function extensionsOf(error: AppError): ClientExtensions {
   };
 }
 
+/** Points at a value in the document, or, where a scalar takes no such trouble, at nothing. */
+function isAboutLiteral({ nodes }: GraphQLError): boolean {
+  return nodes === undefined || nodes.every(({ kind }) => kind.endsWith('Value'));
+}
+
 /** What the outermost error says by itself, whatever it wraps. */
 function codeOfWrapper(error: GraphQLError): ErrorCode | null {
   const { code } = error.extensions;
-  // A scalar that refuses a literal is heard through the validation, but it is the argument that is wrong.
+  // A type that refuses a literal is heard through the validation, but it is the argument that is wrong.
   if (code === 'GRAPHQL_VALIDATION_FAILED') {
-    return error.originalError !== undefined || error.nodes === undefined ? 'BAD_USER_INPUT' : code;
+    return error.originalError !== undefined || isAboutLiteral(error) ? 'BAD_USER_INPUT' : code;
   }
   if (isErrorCode(code)) return code;
   // A scalar that refuses a variable throws what it likes; graphql-js words it like this.
   return error.path === undefined && error.message.startsWith('Variable "$') ? 'BAD_USER_INPUT' : null;
 }
 
-/** Creates the one place where errors become what clients see. `log` is used where a request has none of its own. */
+/** Creates the one place where errors become what clients see. The log of a request bears its id; `log` is for what has none. */
 export function createMask({ log }: { log: Log }): Mask {
   const done = new WeakSet<GraphQLError>();
 
@@ -90,7 +95,7 @@ export function createMask({ log }: { log: Log }): Mask {
     };
 
     if (root instanceof AppError && root.code !== 'INTERNAL_SERVER_ERROR') {
-      if (root.http >= 500) (request?.log ?? log).warn({ err: root, requestId: request?.requestId }, 'request refused');
+      if (root.http >= 500) (request?.log ?? log).warn({ err: root }, 'request refused');
       return answer(root.message, extensionsOf(root));
     }
     const code = (wrapper && codeOfWrapper(wrapper)) ?? codeOfGraphQLError(root);
@@ -105,7 +110,7 @@ export function createMask({ log }: { log: Log }): Mask {
     const internal = toAppError(root);
     if (!isAbortError(root) && internal.code === 'INTERNAL_SERVER_ERROR') {
       (request?.log ?? log).error(
-        { err: internal.cause ?? internal, requestId: request?.requestId, path: wrapper?.path?.join('.') },
+        { err: internal.cause ?? internal, path: wrapper?.path?.join('.') },
         'request failed',
       );
     }

@@ -14,7 +14,7 @@ import type { ServerContext } from './server.ts';
 export const OPERATION_LIMITS = {
   /** Levels of fields; fragments add none. */
   depth: 12,
-  /** Values in the answer, see `costOf`: a page of 100 rows with 20 nested rows of 20 fields each fits. */
+  /** See `costOf`: a page of 100 rows with 20 nested rows of 20 fields each fits. */
   cost: 50_000,
   aliases: 30,
   directives: 50,

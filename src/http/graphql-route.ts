@@ -5,6 +5,7 @@ import { assertLength, BODY_TYPES, mediaTypeOf } from './bodies.ts';
 import { pipeEvents } from './event-stream.ts';
 import type { HttpLimits } from './limits.ts';
 import { PAGE_HEADERS } from './pages.ts';
+import type { Places } from './places.ts';
 import { tokenIn } from './request.ts';
 import { respond, respondWithError } from './respond.ts';
 import type { Handler } from './server.ts';
@@ -14,6 +15,7 @@ export interface GraphQLRouteOptions {
   readonly graphql: GraphQLServer;
   readonly authenticate: Authenticate;
   readonly sessions: SessionWatch;
+  readonly places: Places;
   readonly limits: Pick<HttpLimits, 'bodyBytes' | 'stalledReaderMs'>;
   /** Aborts when the service stops; event streams end then. */
   readonly stopping: AbortSignal;
@@ -21,6 +23,8 @@ export interface GraphQLRouteOptions {
 
 const JSON_TYPE = 'application/json';
 const RESPONSE_TYPE = 'application/graphql-response+json';
+
+const TOO_MANY = 'Too many subscriptions are open. Close one, or use one WebSocket for all of them.';
 
 function wantsPage(req: IncomingMessage): boolean {
   return req.method === 'GET' && (req.headers.accept ?? '').includes('text/html');
@@ -36,7 +40,7 @@ function typeFor(req: IncomingMessage, status: number, type: string): string {
 
 /** `GET` and `POST /graphql`: decides by the headers alone who is refused, then hands over to Yoga. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Handler {
-  const { graphql, authenticate, sessions, limits, stopping } = options;
+  const { graphql, authenticate, sessions, places, limits, stopping } = options;
 
   return async (req, res, request) => {
     const type = mediaTypeOf(req);
@@ -57,38 +61,52 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Handler {
     const facts = { ...request, actor: authenticated.actor, signal };
     const response = await graphql.yoga.handleNodeRequestAndResponse(req, res, { facts, req, res });
     const end = () => over.abort(new DOMException('The stream is over.', 'AbortError'));
-    await send(req, res, response, async (body) => {
-      const stop = sessions.whenOver(authenticated, end);
-      stopping.addEventListener('abort', end, { once: true });
-      if (stopping.aborted) end();
-      try {
-        await pipeEvents(body, res, { signal, stalledMs: limits.stalledReaderMs });
-      } finally {
-        stopping.removeEventListener('abort', end);
-        stop();
-        end();
-      }
-    });
+    if (response.status === 406) {
+      const message = `Accept ${RESPONSE_TYPE}, ${JSON_TYPE} or, for a subscription, text/event-stream.`;
+      await respondWithError(req, res, graphql.mask(new AppError('BAD_USER_INPUT', message)), { status: 406 });
+      return;
+    }
+    if (!isStream(response)) return sendWhole(req, res, response);
+    const releases = [places.ofAddress(address), places.ofSession(authenticated.actor)];
+    const stop = sessions.whenOver(authenticated, end);
+    stopping.addEventListener('abort', end, { once: true });
+    if (stopping.aborted || releases.includes(null)) end();
+    try {
+      if (releases.includes(null)) throw new AppError('RATE_LIMITED', TOO_MANY, { retryAfter: 1 });
+      res.writeHead(response.status, headersOf(response));
+      await pipeEvents(response.body, res, { signal, stalledMs: limits.stalledReaderMs });
+    } finally {
+      stopping.removeEventListener('abort', end);
+      stop();
+      end();
+      for (const release of releases) release?.();
+      await response.body.cancel().catch(() => {});
+    }
   };
 }
 
-type Stream = (body: ReadableStream<Uint8Array>) => Promise<void>;
+type Streaming = Response & { body: ReadableStream<Uint8Array> };
 
-async function send(req: IncomingMessage, res: ServerResponse, response: Response, stream: Stream): Promise<void> {
+function isStream(response: Response): response is Streaming {
+  const type = response.headers.get('content-type') ?? '';
+  return response.body !== null && /^(?:text\/event-stream|multipart\/mixed)/.test(type);
+}
+
+function headersOf(response: Response): Record<string, string> {
   const headers: Record<string, string> = {};
   // oxlint-disable-next-line unicorn/no-array-for-each -- iterating misses what Yoga has set by object.
   response.headers.forEach((value, name) => {
     headers[name.toLowerCase()] = value;
   });
-  const type = headers['content-type'] ?? '';
-  if (response.body !== null && /^(?:text\/event-stream|multipart\/mixed)/.test(type)) {
-    // Node frames the stream by itself.
-    delete headers['transfer-encoding'];
-    res.writeHead(response.status, headers);
-    await stream(response.body);
-    return;
-  }
+  // Node frames the body by itself.
+  delete headers['transfer-encoding'];
   delete headers['content-length'];
+  return headers;
+}
+
+async function sendWhole(req: IncomingMessage, res: ServerResponse, response: Response): Promise<void> {
+  const headers = headersOf(response);
+  const type = headers['content-type'] ?? '';
   const body = await response.text();
   if (type.startsWith('text/html')) return respond(req, res, { status: response.status, headers: PAGE_HEADERS, body });
   headers['content-type'] = typeFor(req, response.status, type);

@@ -2,7 +2,10 @@
 export interface HttpLimits {
   /** A body that is not multipart, and the `operations` and `map` of one that is. */
   readonly bodyBytes: number;
-  /** Files of one multipart request. */
+  /**
+   * Files of one multipart request. No mutation takes more than one; a second makes room for a client's own error, which
+   * is then answered with what is wrong. All of them share one place of an upload.
+   */
   readonly files: number;
   readonly headersMs: number;
   /** For a whole request: 20 MB at 550 kbit/s. */
@@ -15,6 +18,8 @@ export interface HttpLimits {
   readonly drainMs: number;
   /** A reader of server-sent events that takes nothing for so long is cut off. */
   readonly stalledReaderMs: number;
+  /** WebSockets and event streams together. */
+  readonly openConnections: { readonly perAddress: number; readonly perSession: number };
   readonly socket: SocketLimits;
 }
 
@@ -25,15 +30,13 @@ export interface SocketLimits {
   /** Between two pings; a socket that has not answered one by the next is cut off. */
   readonly pingMs: number;
   readonly operations: number;
-  readonly perAddress: number;
-  readonly perSession: number;
   /** Not yet sent; a socket with more is cut off. */
   readonly bufferedBytes: number;
 }
 
 export const HTTP_LIMITS: HttpLimits = {
   bodyBytes: 1e6,
-  files: 50,
+  files: 2,
   headersMs: 10_000,
   requestMs: 300_000,
   minBytesPerSecond: 2048,
@@ -41,13 +44,12 @@ export const HTTP_LIMITS: HttpLimits = {
   drainBytes: 32e6,
   drainMs: 5000,
   stalledReaderMs: 30_000,
+  openConnections: { perAddress: 100, perSession: 100 },
   socket: {
     messageBytes: 256 * 1024,
     initMs: 3000,
     pingMs: 12_000,
     operations: 100,
-    perAddress: 100,
-    perSession: 100,
-    bufferedBytes: 8e6,
+    bufferedBytes: 1e6,
   },
 };

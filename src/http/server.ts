@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Config } from '../config.ts';
 import { AppError } from '../errors.ts';
+import { shuttingDown } from './stopping.ts';
 import { createGraphQL, type ContextFor, type GraphiQLTab, type RequestFacts } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
 import { createBodies } from './bodies.ts';
@@ -13,6 +14,7 @@ import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
 import { createMultipart, type MultipartOptions } from './multipart.ts';
 import { createOrigins } from './origins.ts';
 import { PAGE_HEADERS, type Page } from './pages.ts';
+import { createPlaces } from './places.ts';
 import { createRequestReader, pathOf, requestIdOf } from './request.ts';
 import { respond, respondWithError } from './respond.ts';
 import { createSessionWatch, type Authenticate, type OnSessionEnded } from './sessions.ts';
@@ -68,6 +70,14 @@ export type Handler = (
   request: Omit<RequestFacts, 'actor'>,
 ) => Promise<void>;
 
+interface Route {
+  matches(path: string): boolean;
+  readonly methods: readonly string[];
+  /** Also answered while the service stops. */
+  readonly always?: boolean;
+  readonly handle: Handler;
+}
+
 const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' };
 const READS = ['GET', 'HEAD'];
 
@@ -102,10 +112,12 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     suggestions: config.mode === 'development',
     ...(deps.tabs && { tabs: deps.tabs }),
   });
+  const places = createPlaces(limits.openConnections);
   const sockets = createWebSockets({
     graphql,
     log,
     limits: limits.socket,
+    places,
     authenticate,
     origins,
     reader,
@@ -117,15 +129,16 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     const { body = '', headers } = pages[pathOf(req)] ?? {};
     return respond(req, res, { status: 200, headers: { ...PAGE_HEADERS, ...headers }, body });
   };
-  const routes: readonly { matches(path: string): boolean; methods: readonly string[]; handle: Handler }[] = [
+  const routes: readonly Route[] = [
     {
       matches: (path) => path === '/graphql',
       methods: ['GET', 'POST'],
-      handle: createGraphQLRoute({ graphql, authenticate, sessions, limits, stopping: stopping.signal }),
+      handle: createGraphQLRoute({ graphql, authenticate, sessions, places, limits, stopping: stopping.signal }),
     },
     { matches: (path) => path.startsWith('/files/'), methods: READS, handle: serveFile },
     {
       matches: (path) => path === '/health/live',
+      always: true,
       methods: READS,
       handle: (req, res) => {
         const ok = health.live();
@@ -134,6 +147,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     },
     {
       matches: (path) => path === '/health/ready',
+      always: true,
       methods: READS,
       handle: async (req, res) => {
         const { ok, checks } = await health.ready();
@@ -156,6 +170,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       await respondWithError(req, res, error, { status: 405, headers: { Allow: allowed } });
       return;
     }
+    if (stopping.signal.aborted && found.always !== true) throw shuttingDown();
     await found.handle(req, res, request);
   }
 
@@ -163,10 +178,11 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     const started = performance.now();
     const requestId = requestIdOf(req);
     const gone = new AbortController();
+    const ownLog = log.child({ requestId });
     const request = {
       requestId,
       signal: gone.signal,
-      log,
+      log: ownLog,
       baseUrl: reader.baseUrlOf(req),
       address: reader.addressOf(req),
     };
@@ -178,8 +194,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       if (!res.writableFinished) gone.abort(new DOMException('The client has gone.', 'AbortError'));
       const ms = Math.round(performance.now() - started);
       // Without the query: it may hold the signature of a link, or a whole operation.
-      const line = { requestId, method: req.method, path: pathOf(req), status: res.statusCode, ms };
-      log.info(res.writableFinished ? line : { ...line, aborted: true }, 'request');
+      const line = { method: req.method, path: pathOf(req), status: res.statusCode, ms };
+      ownLog.info(res.writableFinished ? line : { ...line, aborted: true }, 'request');
     });
     connections.watch(req, res);
     try {

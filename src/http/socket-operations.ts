@@ -8,6 +8,7 @@ import { withoutHttp } from '../graphql/mask.ts';
 import { assertParams } from '../graphql/plugins.ts';
 import type { GraphQLServer, RequestFacts } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
+import { shuttingDown } from './stopping.ts';
 
 /** One socket, from upgrade to close. */
 export interface Connection {
@@ -94,6 +95,8 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
     async onSubscribe({ extra: { connection }, subscriptions }, id, params) {
       const facts = factsOf(connection, id);
       try {
+        // A message may still come between our close frame and the client's.
+        if (connection.socket.readyState !== connection.socket.OPEN) throw shuttingDown();
         if (Object.keys(subscriptions).length > limit) {
           throw new AppError('RATE_LIMITED', `A socket carries at most ${limit} operations at once.`);
         }
@@ -103,7 +106,10 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
         const document: ExecutionArgs['document'] = enveloped.parse(query);
         const schema = enveloped.schema as GraphQLSchema;
         const errors = enveloped.validate(schema, document) as readonly GraphQLError[];
-        if (errors.length > 0) return errors.map((error) => mask(error, facts));
+        if (errors.length > 0) {
+          connection.operations.delete(id);
+          return errors.map((error) => mask(error, facts));
+        }
         const contextValue = (await enveloped.contextFactory()) as object;
         prepared.set(contextValue, { enveloped, facts });
         return { schema, document, operationName, variableValues: variables, contextValue };

@@ -8,6 +8,7 @@ import type { GraphQLServer } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
 import type { SocketLimits } from './limits.ts';
 import type { Origins } from './origins.ts';
+import type { Places } from './places.ts';
 import { pathOf, requestIdOf, tokenIn, type RequestReader } from './request.ts';
 import type { Authenticate, SessionWatch } from './sessions.ts';
 import { createOperations, type Connection } from './socket-operations.ts';
@@ -21,6 +22,7 @@ export interface WebSocketOptions {
   readonly graphql: GraphQLServer;
   readonly log: Log;
   readonly limits: SocketLimits;
+  readonly places: Places;
   readonly authenticate: Authenticate;
   readonly origins: Origins;
   readonly reader: RequestReader;
@@ -34,20 +36,6 @@ export interface WebSockets {
   close(): void;
 }
 
-function createCounter(limit: number) {
-  const counts = new Map<string, number>();
-  return (key: string): (() => void) | null => {
-    const count = (counts.get(key) ?? 0) + 1;
-    if (count > limit) return null;
-    counts.set(key, count);
-    return () => {
-      const left = (counts.get(key) ?? 1) - 1;
-      if (left > 0) counts.set(key, left);
-      else counts.delete(key);
-    };
-  };
-}
-
 function refuse(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
@@ -59,10 +47,8 @@ function close(socket: WebSocket, code: number, reason: string): void {
 
 /** GraphQL over WebSocket (graphql-transport-ws) through the same plugins, context and limits as over HTTP. */
 export function createWebSockets(options: WebSocketOptions): WebSockets {
-  const { limits, log, authenticate, origins, reader, sessions } = options;
+  const { limits, places, log, authenticate, origins, reader, sessions } = options;
   const operations = createOperations(options.graphql, limits.operations);
-  const takeAddress = createCounter(limits.perAddress);
-  const takeSession = createCounter(limits.perSession);
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.messageBytes, handleProtocols });
   let closing = false;
 
@@ -78,12 +64,12 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
       authenticated = await authenticate(tokenIn(given, true), address);
     } catch (error) {
       if (error instanceof AppError && error.http < 500 && error.code !== 'RATE_LIMITED') return false;
-      log.warn({ err: error }, 'could not authenticate a socket');
+      connection.log.warn({ err: error }, 'could not authenticate a socket');
       close(socket, CLOSE.overload, 'Try again later');
       return true;
     }
     const { actor } = authenticated;
-    const release = actor.kind === 'user' ? takeSession(actor.sessionId) : () => {};
+    const release = places.ofSession(actor);
     if (release === null) {
       close(socket, CLOSE.overload, 'Too many connections');
       return true;
@@ -105,12 +91,13 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
 
   function open(socket: WebSocket, req: IncomingMessage, release: () => void): void {
     const releases = [release];
+    const id = requestIdOf(req);
     const connection: Connection = {
-      id: requestIdOf(req),
+      id,
       socket,
       address: reader.addressOf(req),
       baseUrl: reader.baseUrlOf(req),
-      log,
+      log: log.child({ requestId: id }),
       actor: undefined,
       operations: new Map(),
       releases,
@@ -135,7 +122,7 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
     // ws answers pings by itself, also those of a client that reads none of the answers.
     socket.on('ping', guard);
     // What ws reports here (a message too long, a frame that is none) it has closed with the right code already.
-    socket.on('error', (err) => log.debug({ err }, 'socket failed'));
+    socket.on('error', (err) => connection.log.debug({ err }, 'socket failed'));
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -152,7 +139,7 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
             const text = String(data);
             operations.noticeComplete(connection, text);
             handle(text).catch((error: unknown) => {
-              log.error({ err: error }, 'a socket message failed');
+              connection.log.error({ err: error }, 'a socket message failed');
               close(socket, CLOSE.overload, 'Try again later');
             });
           }),
@@ -163,7 +150,9 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
       clearInterval(ping);
       operations.abortAll(connection);
       connection.release();
-      closed(code, String(reason)).catch((error: unknown) => log.error({ err: error }, 'a socket did not close well'));
+      closed(code, String(reason)).catch((error: unknown) =>
+        connection.log.error({ err: error }, 'a socket did not close well'),
+      );
     });
   }
 
@@ -173,7 +162,7 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
       if (closing) return refuse(socket, 503);
       if (pathOf(req) !== '/graphql') return refuse(socket, 404);
       if (!origins.allows(req.headers.origin, req.headers.host)) return refuse(socket, 403);
-      const release = takeAddress(reader.addressOf(req));
+      const release = places.ofAddress(reader.addressOf(req));
       let opened = false;
       socket.once('close', () => {
         if (!opened) release?.();
