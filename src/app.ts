@@ -16,8 +16,13 @@ export interface App {
   readonly services: Services;
   /** A context for what the service or its operator does by itself. */
   systemContext(signal?: AbortSignal): ServiceContext;
-  /** Starts to work and to answer. */
-  listen(): Promise<{ url: string; port: number }>;
+  /**
+   * Starts to work and to answer.
+   *
+   * @param options.announce tell other commands that they may use this service; default true.
+   * @throws ConfigError, e.g. when the port is in use; everything is closed then.
+   */
+  listen(options?: { announce?: boolean }): Promise<{ url: string; port: number }>;
   /** Stops as gently as `shutdownSeconds` allows; a second call does nothing. */
   close(): Promise<void>;
 }
@@ -67,13 +72,13 @@ async function build(config: Config, log: Log): Promise<App> {
   const app: App = {
     services,
     systemContext,
-    async listen() {
+    async listen({ announce = true } = {}) {
       try {
         // The port first: a start that fails must not have begun on any job.
         const address = await server.listen();
         await reconcile({ fork, queue, log });
         await queue.start(handlers);
-        await lock.announce({ url: address.url, pid: process.pid });
+        if (announce) await lock.announce({ url: address.url, pid: process.pid });
         cleanup.start();
         return address;
       } catch (error) {

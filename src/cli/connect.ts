@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
@@ -76,9 +74,8 @@ async function localService(options: ConnectOptions, stack: AsyncDisposableStack
   const { createApp } = await import('../app.ts');
   const log = createLog(options.verbose ? 'info' : 'silent', process.stderr);
   const app = stack.adopt(await createApp(forOneCommand(config), log), (open) => open.close());
-  const { url } = await app.listen();
   // Nobody else may count on a service that ends with this command.
-  await rm(join(config.dataDir, 'service.json'), { force: true });
+  const { url } = await app.listen({ announce: false });
   return url;
 }
 

@@ -48,3 +48,11 @@ export async function selectRows<T extends object>(
     return result as T;
   });
 }
+
+/** Ids in one statement: far below what SQLite takes in one text. */
+const CHUNK = 500;
+
+/** Splits a list of ids that may be longer than one statement takes. */
+export function* chunksOf(ids: readonly string[]): Generator<string[]> {
+  for (let at = 0; at < ids.length; at += CHUNK) yield ids.slice(at, at + CHUNK);
+}

@@ -17,12 +17,10 @@ export interface Published {
   readonly restoration: object | null;
 }
 
-/** Everything that is published inside the service. Payloads survive a JSON round trip. */
+/** Everything that is published inside the service, by the id that it is about. */
 export interface Topics {
   restoration: Published;
   activity: Published;
-  /** The id is the session's. */
-  sessionEnded: { at: number };
 }
 
 export type NewEvent = Pick<StoredEvent, 'kind' | 'sessionId'> & Partial<Omit<StoredEvent, 'seq' | 'at'>>;

@@ -63,7 +63,7 @@ builder.globalConnectionField('totalCount', (t) =>
 );
 
 builder.queryType({ description: 'Everything that can be read.' });
-builder.mutationType({ description: 'Everything that can be done. One `input` argument each.' });
+builder.mutationType({ description: 'Everything that can be done. What needs arguments takes them as one `input`.' });
 builder.subscriptionType({
   description: 'Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.',
 });

@@ -3,7 +3,7 @@ import { UniqueConstraintViolationException, type EntityManager } from '@mikro-o
 import PQueue from 'p-queue';
 import type { ServiceContext } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
-import { selectRows } from '../db/rows.ts';
+import { chunksOf, selectRows } from '../db/rows.ts';
 import type { ImageLimits } from '../imaging/limits.ts';
 import { makeRenditions, RENDITIONS, type RenditionName } from '../imaging/renditions.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -120,9 +120,11 @@ export function createRenditions(deps: {
 
     /** Of several owners at once, smallest first. */
     async of(em: EntityManager, ownerIds: readonly string[]): Promise<Rendition[]> {
-      if (ownerIds.length === 0) return [];
-      const marks = ownerIds.map(() => '?').join(', ');
-      const rows = await selectRows(em, RenditionEntity, `where t.owner_id in (${marks})`, ownerIds);
+      const rows: Rendition[] = [];
+      for (const ids of chunksOf(ownerIds)) {
+        const marks = ids.map(() => '?').join(', ');
+        rows.push(...(await selectRows(em, RenditionEntity, `where t.owner_id in (${marks})`, ids)));
+      }
       return rows.sort((a, b) => RENDITIONS[a.name].side - RENDITIONS[b.name].side);
     },
 
@@ -133,7 +135,9 @@ export function createRenditions(deps: {
      */
     async forget(em: EntityManager, ownerIds: readonly string[], names?: readonly RenditionName[]): Promise<void> {
       const some = names === undefined ? {} : { name: { $in: [...names] } };
-      await em.nativeDelete(RenditionEntity, { ownerId: { $in: [...ownerIds] }, ...some });
+      for (const ids of chunksOf(ownerIds)) {
+        await em.nativeDelete(RenditionEntity, { ownerId: { $in: ids }, ...some });
+      }
     },
   };
   return renditions;

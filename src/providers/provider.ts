@@ -110,7 +110,7 @@ export interface ProviderStatus {
  * What runs models: this machine, a model server, a hosted service.
  *
  * To write one: export `createX(deps): Provider` from its own file, run `describeProvider` (tests/contracts/provider.ts)
- * on it, and add one line where providers are listed in `app.ts`. Keep it plain: time-outs, retries, circuit breaking and
+ * on it, and add one line where providers are listed in `mechanisms.ts`. Keep it plain: time-outs, retries, circuit breaking and
  * fail-over are wrapped around every provider by the caller, so `restore` tries once and throws.
  *
  * Throw `AppError` with a `PROVIDER_*` code for what the remote side does wrong (with `retryAfter` where it says so),

@@ -180,7 +180,12 @@ export function createRestorations(deps: {
       const restoration = await get(ctx, id);
       if (restoration.status !== 'SUCCEEDED')
         throw new AppError('CONFLICT', 'Only a restoration that succeeded can be selected.');
-      await ctx.em.nativeUpdate(PhotoEntity, { id: restoration.photoId }, { selectedRestorationId: restoration.id });
+      const { id: selectedRestorationId, photoId, sessionId } = restoration;
+      const event = await ctx.em.transactional(async (em) => {
+        await em.nativeUpdate(PhotoEntity, { id: photoId }, { selectedRestorationId });
+        return events.append(em, { kind: 'PHOTO_CHANGED', sessionId, photoId });
+      });
+      events.publish(event);
       return restoration;
     },
 
