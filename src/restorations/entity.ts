@@ -52,6 +52,8 @@ export const RestorationEntity = defineEntity({
     { properties: ['sessionId', 'id'] },
     { properties: ['sessionId', 'status'] },
     { properties: ['photoId', 'id'] },
+    // At start: what has not ended, among any number that has.
+    { properties: ['status'] },
   ],
 });
 export type Restoration = InferEntity<typeof RestorationEntity>;

@@ -6,9 +6,9 @@ import type { Log } from '../log.ts';
 import type { Models } from '../models/service.ts';
 import { PhotoEntity } from '../photos/entity.ts';
 import type { Renditions } from '../photos/renditions.ts';
+import { retryDelaySeconds } from '../queue/backoff.ts';
 import type { Claim, JobHandler, Outcome, StopReason } from '../queue/queue.ts';
 import type { Attempt, Finished } from './attempt.ts';
-import { retryDelaySeconds } from '../queue/backoff.ts';
 import { RunEntity, type Restoration } from './entity.ts';
 import { LostClaim, restorationById, type Change, type Journal } from './journal.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -44,6 +44,9 @@ export function createRunner(deps: RunnerDeps): JobHandler {
   async function write(change: (em: EntityManager) => Promise<Change>): Promise<Restoration> {
     const written = await fork().transactional(change);
     journal.publish(written);
+    const { id: restorationId, status, attempts: attempt, modelId, startedAt, finishedAt } = written.restoration;
+    const ms = startedAt && finishedAt && finishedAt.getTime() - startedAt.getTime();
+    deps.log.info({ restorationId, status, attempt, modelId, ...(ms === null ? {} : { ms }) }, 'restoration');
     return written.restoration;
   }
 

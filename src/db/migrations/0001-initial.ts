@@ -40,6 +40,7 @@ export default class extends Migration {
     this.addSql(`create index "restoration_session_id_id_index" on "restoration" ("session_id", "id")`);
     this.addSql(`create index "restoration_session_id_status_index" on "restoration" ("session_id", "status")`);
     this.addSql(`create index "restoration_photo_id_id_index" on "restoration" ("photo_id", "id")`);
+    this.addSql(`create index "restoration_status_index" on "restoration" ("status")`);
     this.addSql(
       `create table "submission" ("id" text not null primary key, "created_at" datetime not null, "user_id" text not null, "key" text not null, "body_hash" text not null, "restoration_id" text not null, constraint "submission_user_id_foreign" foreign key ("user_id") references "user" ("id") on delete cascade, constraint "submission_restoration_id_foreign" foreign key ("restoration_id") references "restoration" ("id") on delete cascade)`,
     );
