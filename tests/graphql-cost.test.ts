@@ -23,8 +23,9 @@ const chain = (levels: number): string =>
 describe('C38: what an operation costs', () => {
   it.each<[string, string, object, number]>([
     ['a field', '{ viewer { user { id } } }', {}, 3],
-    ['a list that says no size, as a page', '{ photo(id: "x") { restorations { id status } } }', {}, 2 + 20 * 2],
-    ['lists in lists, by their product', chain(2), {}, 2 + 20 * (1 + 1 + 20 * (1 + 1))],
+    ['a list that says no size, as a page', '{ restoration(id: "x") { runs { number provider } } }', {}, 2 + 20 * 2],
+    ['restorations, as many as there can be', '{ photo(id: "x") { restorations { id status } } }', {}, 2 + 100 * 2],
+    ['lists in lists, by their product', chain(2), {}, 2 + 100 * (1 + 1 + 100 * (1 + 1))],
     ['a connection, its edges with it', '{ viewer { photos { edges { node { id } } } } }', {}, 2 + 20 * 3],
     ['the rows that are asked for', '{ viewer { photos(first: 7) { edges { cursor } } } }', {}, 2 + 7 * 2],
     ['… by variable', 'query ($n: Int) { viewer { photos(last: $n) { edges { cursor } } } }', { n: 9 }, 2 + 9 * 2],

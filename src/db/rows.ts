@@ -28,7 +28,7 @@ function describe(em: EntityManager, entity: EntityName<object>): { columns: Col
 
 /**
  * Reads rows of an entity without the unit of work, which costs ten times the query itself.
- * `tail` is everything after `from "table" t`; parameters are bound by `?`.
+ * `tail` is everything after `from "table" t`; MikroORM writes the parameters for `?` into the text as escaped literals.
  */
 export async function selectRows<T extends object>(
   em: EntityManager,

@@ -21,6 +21,9 @@ import { AppError } from '../errors.ts';
 /** Rows of a list that says no size, as the API's default page. */
 const DEFAULT_ROWS = 20;
 
+/** … of those that are often longer, by field. */
+const LONG_LISTS: Readonly<Record<string, number>> = { restorations: 100 };
+
 /** What a field costs beyond its value, by field, argument and value: here a file is made, about a second of work. */
 const WORK: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>> = {
   rendition: { name: { ORIGINAL: 1000 } },
@@ -61,6 +64,7 @@ function rowsOf(field: FieldNode, type: GraphQLOutputType, parent: GraphQLNamedT
   }
   if (asked.length > 0) return Math.max(...asked);
   if (parent.name.endsWith('Connection')) return 1;
+  if (Object.hasOwn(LONG_LISTS, field.name.value)) return LONG_LISTS[field.name.value] ?? DEFAULT_ROWS;
   return isListType(getNullableType(type)) || getNamedType(type).name.endsWith('Connection') ? DEFAULT_ROWS : 1;
 }
 
@@ -80,8 +84,8 @@ function typeOf(parent: GraphQLNamedType, name: string): GraphQLOutputType | und
 /**
  * What the chosen operation may cost, in values of the answer. A field counts one, and more where it has to make
  * something. What is below a list counts once for each row: as many as `first`, `last` or the length of `ids` ask for,
- * written out or as a variable; 20 for a list that says no size, which may have more or fewer. A list of scalars counts
- * one, and so does introspection.
+ * written out or as a variable; a list that says no size is taken to have 20, and one of restorations its most, 100. A
+ * list of scalars counts one, and so does introspection.
  * A fragment is measured once, so that fragments within fragments cost no time.
  */
 export function costOf({ schema, document, operationName, variables }: CostInput): number {

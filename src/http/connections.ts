@@ -75,7 +75,15 @@ export function createConnections(server: Server, limits: BodyLimits): Connectio
       const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
       if (!hasBody) return;
       watchRate(req);
-      res.once('finish', () => drain(req));
+      const isLast = !res.shouldKeepAlive;
+      // Node would close the connection with the answer, before the client has sent the rest and read it.
+      res.shouldKeepAlive = true;
+      res.once('finish', () => {
+        drain(req);
+        if (!isLast) return;
+        if (req.complete) socket.end();
+        else req.once('end', () => socket.end());
+      });
     },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => {

@@ -27,6 +27,9 @@ export interface FilesOptions {
   readonly storage: Pick<Storage, 'open' | 'stat'>;
 }
 
+/** A client that takes nothing for so long only holds a place. */
+const STALLED_MS = 30_000;
+
 type Range = { start: number; end: number };
 
 /** Types a browser shows without running anything; the rest is offered for saving. */
@@ -100,7 +103,15 @@ export function createFiles({ links, source, storage }: FilesOptions) {
     }
     const content = await storage.open(file.storageKey, range ?? undefined);
     if (content === null) throw new AppError('NOT_FOUND', 'This file is no longer here.');
-    res.writeHead(status, all);
-    await pipeline(content, res);
+    try {
+      // Gone while the file was being opened: a pipeline into a closed answer would never close its source.
+      if (res.destroyed) return;
+      res.writeHead(status, all);
+      req.socket.setTimeout(STALLED_MS, () => res.destroy());
+      await pipeline(content, res);
+    } finally {
+      content.destroy();
+      req.socket.setTimeout(0);
+    }
   };
 }

@@ -50,6 +50,6 @@ export const HTTP_LIMITS: HttpLimits = {
     initMs: 3000,
     pingMs: 12_000,
     operations: 100,
-    bufferedBytes: 1e6,
+    bufferedBytes: 8e6,
   },
 };

@@ -17,6 +17,7 @@ import { PAGE_HEADERS, type Page } from './pages.ts';
 import { createPlaces } from './places.ts';
 import { createRequestReader, pathOf, requestIdOf } from './request.ts';
 import { respond, respondWithError } from './respond.ts';
+import { createTurns } from './turns.ts';
 import { createSessionWatch, type Authenticate, type OnSessionEnded } from './sessions.ts';
 import { createWebSockets } from './websocket.ts';
 
@@ -124,6 +125,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     sessions,
   });
   const serveFile = createFiles(deps.files);
+  const takeTurn = createTurns();
 
   const handlePage: Handler = (req, res) => {
     const { body = '', headers } = pages[pathOf(req)] ?? {};
@@ -159,6 +161,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   ];
 
   async function route(req: IncomingMessage, res: ServerResponse, request: Omit<RequestFacts, 'actor'>): Promise<void> {
+    if (!URL.canParse(`http://${req.headers.host ?? ''}`))
+      throw new AppError('BAD_USER_INPUT', 'The Host header is no host.');
     if (origins.answer(req, res)) return;
     const path = pathOf(req);
     const found = routes.find(({ matches }) => matches(path));
@@ -175,6 +179,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (!(await takeTurn(req, res))) return;
     const started = performance.now();
     const requestId = requestIdOf(req);
     const gone = new AbortController();

@@ -37,6 +37,8 @@ export interface WebSockets {
 }
 
 function refuse(socket: Duplex, status: number): void {
+  // An upgraded connection is ours alone: a client that keeps its half open would hold it for ever.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 

@@ -19,6 +19,9 @@ import { PhotoEntity, type Photo } from './entity.ts';
 /** Photos that are decoded at once, to bound the memory that hostile ones can take. */
 const DECODING_AT_ONCE = 2;
 
+/** How often the same bytes may come and go beside an upload before it gives up. */
+const MOST_TRIES = 5;
+
 /** A photo that has been checked and stored; its row follows in the caller's transaction. */
 export interface Received {
   readonly photo: Owned<Photo>;
@@ -103,6 +106,7 @@ export function createReceiver(deps: {
     ctx: ServiceContext,
     received: Received,
     write: (em: EntityManager, photo: Owned<Photo>) => Promise<T>,
+    tries = 1,
   ): Promise<{ photo: Owned<Photo>; written: T }> {
     const { photo, isNew } = received;
     const actor = requireUser(ctx);
@@ -115,17 +119,19 @@ export function createReceiver(deps: {
       })
       .catch(async (error: unknown) => {
         if (!isNew) throw error;
+        const isBeaten = error instanceof UniqueConstraintViolationException;
+        const there = isBeaten ? await byHash(ctx.em, photo.userId, photo.sha256) : null;
+        // Whoever was faster has been deleted again: the place is free now.
+        if (isBeaten && there === null && tries < MOST_TRIES) return received;
         await storage.delete(photo.storageKey);
-        const winner = error instanceof UniqueConstraintViolationException;
-        const there = winner ? await byHash(ctx.em, photo.userId, photo.sha256) : null;
         if (there === null) throw error;
         return there;
       });
     if (committed === null) {
       if (received.again === undefined) throw new AppError('NOT_FOUND', 'There is no such photo.');
-      return commit(ctx, await received.again(), write);
+      return commit(ctx, await received.again(), write, tries + 1);
     }
-    if ('isNew' in committed) return commit(ctx, committed, write);
+    if ('isNew' in committed) return commit(ctx, committed, write, tries + 1);
     if (committed.event !== null) {
       events.publish(committed.event);
       queue.wake();

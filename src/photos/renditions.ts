@@ -83,31 +83,22 @@ export function createRenditions(deps: {
       const there = async () => (await renditions.of(ctx.em, [owner.ownerId])).find((row) => row.name === name) ?? null;
       const found = await there();
       if (found !== null) return found;
-      return making.add(
-        async () => {
-          // Whoever waited before us may have asked for the same.
-          const meanwhile = await there();
-          if (meanwhile !== null) return meanwhile;
-          const [made] = await renditions.make(owner, [name], ctx.signal);
-          if (made === undefined) return null;
-          try {
-            const written = await ctx.em.transactional(async (em) => {
-              if (!(await isThere(em))) return false;
-              await em.insert(RenditionEntity, made);
-              return true;
-            });
-            if (written) return made;
-          } catch (error) {
-            // Another request was faster; both wrote the same file.
-            if (error instanceof UniqueConstraintViolationException) return there();
-            await renditions.drop([made]);
-            throw error;
-          }
-          await renditions.drop([made]);
-          return null;
-        },
-        { signal: ctx.signal },
-      );
+      return making.add(async () => {
+        // Looked at inside: work that has begun cannot be stopped, and keeps its place until it ends.
+        ctx.signal.throwIfAborted();
+        // Whoever waited before us may have asked for the same.
+        const meanwhile = await there();
+        if (meanwhile !== null) return meanwhile;
+        try {
+          return await makeOne(ctx, owner, name, isThere);
+        } catch (error) {
+          // Another request was faster; both wrote the same file.
+          if (error instanceof UniqueConstraintViolationException) return there();
+          // Deleted meanwhile, and its file with it.
+          if (!(await isThere(ctx.em))) return null;
+          throw error;
+        }
+      });
     },
 
     async insert(em: EntityManager, rows: readonly Rendition[]): Promise<void> {
@@ -140,6 +131,29 @@ export function createRenditions(deps: {
       }
     },
   };
+  async function makeOne(
+    ctx: ServiceContext,
+    owner: { ownerId: string; sourceKey: string; format: string },
+    name: RenditionName,
+    isThere: (em: EntityManager) => Promise<boolean>,
+  ): Promise<Rendition | null> {
+    const [made] = await renditions.make(owner, [name], ctx.signal);
+    if (made === undefined) return null;
+    const written = await ctx.em
+      .transactional(async (em) => {
+        if (!(await isThere(em))) return false;
+        await em.insert(RenditionEntity, made);
+        return true;
+      })
+      .catch(async (error: unknown) => {
+        if (!(error instanceof UniqueConstraintViolationException)) await renditions.drop([made]);
+        throw error;
+      });
+    if (written) return made;
+    await renditions.drop([made]);
+    return null;
+  }
+
   return renditions;
 }
 

@@ -2,16 +2,12 @@ import { copyFile, lstat, mkdir, open, opendir, rename, rm, rmdir, stat } from '
 import { dirname, join, resolve } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
-import { toAppError } from '../errors.ts';
+import { codeOf, toAppError } from '../errors.ts';
 import type { Storage, StoredFile } from './storage.ts';
 
 /** Copies from another disk are laid here first; no key can begin with a dot. */
 const INCOMING = '.incoming';
 const MISSING = new Set(['ENOENT', 'ENOTDIR']);
-
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null)?.code;
-}
 
 function isMissing(error: unknown): boolean {
   return MISSING.has(String(codeOf(error)));
@@ -123,13 +119,13 @@ export function createDiskStorage(options: { root: string; log?: Log }): Storage
       try {
         await syncFile(localPath);
         for (let tries = 0; ; tries++) {
-          await makeFolder(folder);
           try {
+            await makeFolder(folder);
             await moveIn(localPath, target);
             await syncFolder(folder);
             return;
           } catch (error) {
-            // A delete beside us may take the empty folder away between the two steps.
+            // A delete beside us may take empty folders away at any moment.
             if (!isMissing(error) || tries === 5) throw error;
           }
         }

@@ -1,0 +1,126 @@
+import { readdir } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { appForTest, RESTORE, UPLOAD } from './helpers/app.ts';
+import { send } from './helpers/raw-http.ts';
+import { jpeg, until } from './helpers/service.ts';
+
+const openFiles = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+
+function open(url: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => resolve(socket)).on('error', reject);
+  });
+}
+
+describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)', () => {
+  it('downloads that are given up leave none behind, whatever the moment', async () => {
+    const app = await appForTest();
+    const token = await app.guest();
+    const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(1, 1500, 1000) } }, {}, token);
+    const { pathname, search } = new URL(data.uploadPhoto.photo.url);
+    const before = await openFiles();
+    for (let round = 0; round < 20; round++) {
+      const sockets = await Promise.all(Array.from({ length: 10 }, () => open(app.url)));
+      for (const socket of sockets) socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, round));
+      for (const socket of sockets) socket.resetAndDestroy();
+    }
+    await until(async () => (await openFiles()) <= before + 2, 5000);
+  });
+
+  it('requests that are pipelined are answered one after the other', async () => {
+    const app = await appForTest();
+    const token = await app.guest();
+    const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(2, 3000, 2000) } }, {}, token);
+    const { pathname, search } = new URL(data.uploadPhoto.photo.url);
+    const before = await openFiles();
+    const socket = await open(app.url);
+    socket.pause();
+    socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(200));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await openFiles()) - before).toBeLessThan(10);
+    socket.destroy();
+    await until(async () => (await openFiles()) <= before + 1, 5000);
+  });
+
+  it('upgrades that are refused are not kept half open', async () => {
+    const app = await appForTest();
+    const before = await openFiles();
+    const { hostname, port } = new URL(app.url);
+    const sockets = Array.from({ length: 50 }, () =>
+      connect({ host: hostname, port: Number(port), allowHalfOpen: true }),
+    );
+    for (const socket of sockets) {
+      socket.on('error', () => {}).resume();
+      socket.write('GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    }
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('end', resolve))));
+    // The client's halves are ours too: they share this process.
+    await until(async () => (await openFiles()) <= before + sockets.length + 2, 3000);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+describe('nonsense', () => {
+  it.each([
+    ['a document', { query: '{ viewer { photos(filter: { search: "a\\u0000" }) { totalCount } } }', variables: {} }],
+    [
+      'variables',
+      {
+        query: 'mutation ($n: String!) { login(input: { username: $n, password: "x" }) { token } }',
+        variables: { n: 'a\0' },
+      },
+    ],
+  ])('U+0000 in %s is BAD_USER_INPUT', async (_name, body) => {
+    const app = await appForTest();
+    const { errors } = await app.request(body.query, body.variables, await app.guest());
+    expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+  });
+
+  it.each(['x:99999', 'a b', '%', '[', '@', 'x"><script>'])('the Host header %s is refused', async (Host) => {
+    const app = await appForTest({ PUBLIC_URL: 'https://photos.example.org' });
+    const { status, json } = await send(`${app.url}/graphql?query={health{ok}}`, { headers: { Host } });
+    expect([status, json.errors[0].extensions.code]).toEqual([400, 'BAD_USER_INPUT']);
+  });
+
+  it.each(['close', 'keep-alive'])(
+    'a large body that is refused gets its answer: Connection: %s',
+    async (connection) => {
+      const app = await appForTest();
+      const body = Buffer.alloc(20e6, 'x');
+      const socket = await open(app.url);
+      let answer = '';
+      const failed: Error[] = [];
+      socket.on('data', (chunk) => (answer += chunk.toString())).on('error', (error) => failed.push(error));
+      socket.write(`POST /graphql HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\n`);
+      socket.write(`Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`);
+      await new Promise<void>((resolve) => socket.write(body, () => resolve()));
+      await until(() => answer.includes('\r\n\r\n'), 2000);
+      expect([failed, answer.split('\r\n')[0]]).toEqual([[], 'HTTP/1.1 415 Unsupported Media Type']);
+      socket.destroy();
+    },
+  );
+});
+
+describe('races', () => {
+  it('uploads and renditions beside deletes of the same photo end in a documented way', async () => {
+    const app = await appForTest();
+    const token = await app.guest();
+    const bytes = await jpeg(7, 400, 300);
+    const codes = new Set<string>();
+    for (let round = 0; round < 25; round++) {
+      const { data } = await app.upload(RESTORE, { file: { bytes } }, {}, token);
+      const { id } = data.restorePhoto.photo;
+      const answers = await Promise.all([
+        app.request(`query ($id: ID!) { photo(id: $id) { rendition(name: ORIGINAL) { url } } }`, { id }, token),
+        app.request(`mutation ($id: ID!) { deletePhoto(input: { id: $id }) { deletedPhotoId } }`, { id }, token),
+        app.upload(UPLOAD, { file: { bytes } }, {}, token),
+        app.upload(UPLOAD, { file: { bytes } }, {}, token),
+      ]);
+      for (const { errors } of answers) for (const { extensions } of errors) codes.add(extensions.code);
+    }
+    expect([...codes].filter((code) => code !== 'NOT_FOUND')).toEqual([]);
+  });
+});
