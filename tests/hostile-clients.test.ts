@@ -27,7 +27,7 @@ describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)
       await new Promise((resolve) => setTimeout(resolve, round));
       for (const socket of sockets) socket.resetAndDestroy();
     }
-    await until(async () => (await openFiles()) <= before + 2, 5000);
+    await expect.poll(openFiles, { timeout: 5000 }).toBeLessThanOrEqual(before + 2);
   });
 
   it('requests that are pipelined are answered one after the other', async () => {
@@ -42,7 +42,7 @@ describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect((await openFiles()) - before).toBeLessThan(10);
     socket.destroy();
-    await until(async () => (await openFiles()) <= before + 1, 5000);
+    await expect.poll(openFiles, { timeout: 5000 }).toBeLessThanOrEqual(before + 1);
   });
 
   it('upgrades that are refused are not kept half open', async () => {
@@ -58,7 +58,7 @@ describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)
     }
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('end', resolve))));
     // The client's halves are ours too: they share this process.
-    await until(async () => (await openFiles()) <= before + sockets.length + 2, 3000);
+    await expect.poll(openFiles, { timeout: 3000 }).toBeLessThanOrEqual(before + sockets.length + 2);
     for (const socket of sockets) socket.destroy();
   });
 });
