@@ -5,7 +5,7 @@ import type { User } from './entity.ts';
 import { AuthPayloadRef, UserRef } from './schema.ts';
 
 /** Yoga puts the request on the context; a mutation sent over a socket has none. */
-function clientOf(context: GraphQLContext & { readonly request?: Request }): { userAgent: string | null } {
+function agentOf(context: GraphQLContext & { readonly request?: Request }): { userAgent: string | null } {
   return { userAgent: context.request?.headers.get('user-agent') ?? null };
 }
 
@@ -91,19 +91,19 @@ builder.mutationFields((t) => ({
     type: AuthPayloadRef,
     description: 'Signs in to an account. Every login makes a new session.',
     args: { input: t.arg({ type: LoginInput, required: true, description: 'Who signs in.' }) },
-    resolve: (_root, { input }, context) => context.services.auth.login(context, { ...input, ...clientOf(context) }),
+    resolve: (_root, { input }, context) => context.services.auth.login(context, { ...input, ...agentOf(context) }),
   }),
   startGuestSession: t.field({
     type: AuthPayloadRef,
     description:
       'Begins a visit without an account. Photos are kept until the session ends, or for good after register.',
-    resolve: (_root, _args, context) => context.services.auth.startGuestSession(context, clientOf(context)),
+    resolve: (_root, _args, context) => context.services.auth.startGuestSession(context, agentOf(context)),
   }),
   register: t.field({
     type: AuthPayloadRef,
     description: 'Makes an account and signs in to it. A guest who registers keeps the photos.',
     args: { input: t.arg({ type: RegisterInput, required: true, description: 'The account to make.' }) },
-    resolve: (_root, { input }, context) => context.services.auth.register(context, { ...input, ...clientOf(context) }),
+    resolve: (_root, { input }, context) => context.services.auth.register(context, { ...input, ...agentOf(context) }),
   }),
   refreshSession: t.field({
     type: AuthPayloadRef,

@@ -72,11 +72,16 @@ const ENCODERS: Readonly<Record<ResultFormat, Encoder>> = {
 
 const isFormat = (format: string): format is ImageFormat => Object.hasOwn(FORMATS, format);
 
-/** The format a result is written in. A WebP too large for the format becomes PNG, unless WEBP was asked for. */
-function resultFormat(options: EncodeOptions, side: number): ResultFormat {
-  const { outputFormat = 'ORIGINAL', original } = options;
+/**
+ * The format a result is written in. A WebP too large for the format becomes PNG, unless WEBP was asked for.
+ *
+ * @param originalFormat of the photo, as inspection named it.
+ * @param side the longer one of the result, in pixels.
+ * @throws AppError BAD_USER_INPUT when the format that was asked for cannot hold so many pixels.
+ */
+export function resultFormat(outputFormat: OutputFormat, originalFormat: string, side: number): ResultFormat {
   const chosen = CHOSEN_FORMAT[outputFormat];
-  const format = chosen ?? (isFormat(original.format) ? DEFAULT_FORMAT[original.format] : 'png');
+  const format = chosen ?? (isFormat(originalFormat) ? DEFAULT_FORMAT[originalFormat] : 'png');
   if (side <= ENCODERS[format].maxSide) return format;
   if (chosen === undefined) return 'png';
   const most = ENCODERS[format].maxSide;
@@ -120,10 +125,10 @@ export async function encodeResult(
   options: EncodeOptions,
   path: string,
 ): Promise<EncodedResult> {
-  const { original, quality, metadataPolicy = 'STRIP_PRIVATE', signal } = options;
+  const { original, outputFormat = 'ORIGINAL', quality, metadataPolicy = 'STRIP_PRIVATE', signal } = options;
   signal?.throwIfAborted();
   const { data, width, height, channels, depth } = 'data' in picture ? picture : await pixelsOf(picture);
-  const format = resultFormat(options, Math.max(width, height));
+  const format = resultFormat(outputFormat, original.format, Math.max(width, height));
   const carried = await metadataFrom(original.path, metadataPolicy);
   signal?.throwIfAborted();
   const encoder = ENCODERS[format];

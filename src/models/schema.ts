@@ -1,12 +1,11 @@
 import { builder } from '../graphql/builder.ts';
-import { CAPABILITIES, type Capability } from '../providers/provider.ts';
+import { documented } from '../graphql/documented.ts';
+import { CAPABILITIES } from '../providers/provider.ts';
 import type { Availability, Model } from './model.ts';
 
 export const CapabilityEnum = builder.enumType('Capability', {
   description: 'What a model is for.',
-  values: Object.fromEntries(Object.entries(CAPABILITIES).map(([name, description]) => [name, { description }])) as {
-    [K in Capability]: { description: string };
-  },
+  values: documented(CAPABILITIES),
 });
 
 const ModelStatusRef = builder.objectRef<Availability>('ModelStatus').implement({

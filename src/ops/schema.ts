@@ -1,7 +1,7 @@
 import { builder } from '../graphql/builder.ts';
+import { OUTPUT_FORMATS } from '../imaging/encode.ts';
 import { FORMATS } from '../imaging/limits.ts';
 import { OutputFormatEnum } from '../restorations/options-schema.ts';
-import { OUTPUT_FORMATS, type RestorationOptions } from '../restorations/options.ts';
 import type { Configuration } from './configuration.ts';
 import type { Health } from './health.ts';
 
@@ -44,7 +44,7 @@ const ConfigurationRef = builder.objectRef<Configuration>('Configuration').imple
     outputFormats: t.field({
       type: [OutputFormatEnum],
       description: 'Formats a result can have.',
-      resolve: () => Object.keys(OUTPUT_FORMATS) as RestorationOptions['outputFormat'][],
+      resolve: () => [...OUTPUT_FORMATS],
     }),
   }),
 });

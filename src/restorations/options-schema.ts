@@ -1,23 +1,15 @@
 import { builder } from '../graphql/builder.ts';
-import type { OutputFormat } from '../imaging/encode.ts';
-import type { MetadataPolicy } from '../imaging/metadata.ts';
-import { METADATA_POLICIES, OUTPUT_FORMATS, type RestorationOptions } from './options.ts';
-
-/** Enum values from a table of name → what it means. */
-function documented<T extends string>(table: Record<T, string>): { [K in T]: { description: string } } {
-  return Object.fromEntries(Object.entries(table).map(([name, description]) => [name, { description }])) as {
-    [K in T]: { description: string };
-  };
-}
+import { documented } from '../graphql/documented.ts';
+import { METADATA_POLICY_DOCS, OUTPUT_FORMAT_DOCS, type RestorationOptions } from './options.ts';
 
 export const OutputFormatEnum = builder.enumType('OutputFormat', {
   description: 'The format of a result.',
-  values: documented<OutputFormat>(OUTPUT_FORMATS),
+  values: documented(OUTPUT_FORMAT_DOCS),
 });
 
 export const MetadataPolicyEnum = builder.enumType('MetadataPolicy', {
   description: 'What of the metadata of the photo its result keeps.',
-  values: documented<MetadataPolicy>(METADATA_POLICIES),
+  values: documented(METADATA_POLICY_DOCS),
 });
 
 export const OptionsRef = builder.objectRef<RestorationOptions>('RestorationOptions').implement({

@@ -2,7 +2,7 @@ import type { OutputFormat } from '../imaging/encode.ts';
 import type { MetadataPolicy } from '../imaging/metadata.ts';
 
 /** What a person is told about each format. */
-export const OUTPUT_FORMATS: Record<OutputFormat, string> = {
+export const OUTPUT_FORMAT_DOCS: Record<OutputFormat, string> = {
   ORIGINAL: 'That of the photo; TIFF, BMP and GIF become PNG, AVIF becomes WebP.',
   JPEG: 'Small, for photographs.',
   PNG: 'Lossless, keeps 16 bits and transparency.',
@@ -10,7 +10,7 @@ export const OUTPUT_FORMATS: Record<OutputFormat, string> = {
 };
 
 /** What a person is told about each policy. */
-export const METADATA_POLICIES: Record<MetadataPolicy, string> = {
+export const METADATA_POLICY_DOCS: Record<MetadataPolicy, string> = {
   KEEP: 'Everything the photo carries, place and serial numbers included.',
   STRIP_PRIVATE: 'Camera, lens, date, author and description stay; place, serial numbers, owner and XMP go.',
   STRIP_ALL: 'Nothing stays.',

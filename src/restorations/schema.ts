@@ -1,13 +1,14 @@
 import { ViewerRef } from '../auth/schema.ts';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
-import { RESTORATION_STATUSES, type RestorationStatus } from '../events/entity.ts';
+import type { RestorationStatus } from '../events/entity.ts';
 import { builder } from '../graphql/builder.ts';
+import { documented } from '../graphql/documented.ts';
 import { toConnection } from '../graphql/connection.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import { localId } from '../graphql/global-id.ts';
 import { perContext } from '../graphql/loader.ts';
 import { ErrorCodeEnum } from '../graphql/scalars.ts';
-import { RESTORATION_STAGES, type StepReport } from '../imaging/pipeline.ts';
+import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
 import { ModelRef } from '../models/schema.ts';
 import { expiresInArg, linkTo, loadRenditions, RenditionNameEnum, RenditionRef } from '../photos/rendition-schema.ts';
 import { ListOrderEnum, loadPhoto, PhotoRef, ScopeEnum } from '../photos/schema.ts';
@@ -25,12 +26,10 @@ const STATUS_DOCS: Record<RestorationStatus, string> = {
 
 export const StatusEnum = builder.enumType('RestorationStatus', {
   description: 'Where a restoration stands.',
-  values: Object.fromEntries(RESTORATION_STATUSES.map((name) => [name, { description: STATUS_DOCS[name] }])) as {
-    [K in RestorationStatus]: { description: string };
-  },
+  values: documented(STATUS_DOCS),
 });
 
-const STAGE_DOCS: Record<(typeof RESTORATION_STAGES)[number], string> = {
+const STAGE_DOCS: Record<RestorationStage, string> = {
   PREPARING: 'The photo is read and measured.',
   UPLOADING: 'The photo is on its way to the provider.',
   WAITING_FOR_PROVIDER: 'The provider has not begun yet.',
@@ -43,9 +42,7 @@ const STAGE_DOCS: Record<(typeof RESTORATION_STAGES)[number], string> = {
 
 export const StageEnum = builder.enumType('RestorationStage', {
   description: 'What is being done to a running restoration.',
-  values: Object.fromEntries(RESTORATION_STAGES.map((name) => [name, { description: STAGE_DOCS[name] }])) as {
-    [K in (typeof RESTORATION_STAGES)[number]]: { description: string };
-  },
+  values: documented(STAGE_DOCS),
 });
 
 interface Failure {

@@ -4,7 +4,7 @@ import { requireUser } from '../auth/require.ts';
 import type { Owned, ServiceContext, UserActor } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
 import { AppError } from '../errors.ts';
-import type { OutputFormat } from '../imaging/encode.ts';
+import { resultFormat, type OutputFormat } from '../imaging/encode.ts';
 import type { MetadataPolicy } from '../imaging/metadata.ts';
 import { checkOptions, type RequestedOptions } from '../models/options.ts';
 import type { Models } from '../models/service.ts';
@@ -94,7 +94,8 @@ export function createSubmit(deps: {
     return restorationById(em, before.restorationId);
   }
 
-  function checkOutput(photo: Photo, upscale: number): void {
+  function checkOutput(photo: Photo, { upscale, outputFormat }: RestorationOptions): void {
+    resultFormat(outputFormat, photo.format, Math.max(photo.width, photo.height) * upscale);
     const megapixels = (photo.width * photo.height * upscale ** 2) / 1e6;
     if (limits.maxOutputMegapixels === 0 || megapixels <= limits.maxOutputMegapixels) return;
     throw new AppError(
@@ -187,7 +188,7 @@ export function createSubmit(deps: {
     const { photo, written } = await receiver.commit(ctx, received, async (em, committed) => {
       const before = key === undefined ? null : await repeated(em, actor.userId, key, bodyHash);
       if (before !== null) return before;
-      checkOutput(committed, options.upscale);
+      checkOutput(committed, options);
       await admission.checkRoom(em, actor);
       const change = await insert(em, actor, committed, model.id, options);
       if (key !== undefined) {

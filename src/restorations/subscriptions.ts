@@ -1,6 +1,7 @@
-import { ACTIVITY_KINDS, type ActivityKind } from '../events/entity.ts';
+import { ACTIVITY_KINDS } from '../events/entity.ts';
 import { encodeCursor, type Published } from '../events/service.ts';
 import { builder } from '../graphql/builder.ts';
+import { documented } from '../graphql/documented.ts';
 import { localId } from '../graphql/global-id.ts';
 import { loadPhoto, PhotoRef } from '../photos/schema.ts';
 import type { Followed } from './follow.ts';
@@ -51,9 +52,7 @@ const RestorationEventRef = builder.objectRef<Followed>('RestorationEvent').impl
 
 const ActivityKindEnum = builder.enumType('ActivityKind', {
   description: 'What has happened.',
-  values: Object.fromEntries(Object.entries(ACTIVITY_KINDS).map(([name, description]) => [name, { description }])) as {
-    [K in ActivityKind]: { description: string };
-  },
+  values: documented(ACTIVITY_KINDS),
 });
 
 const ActivityEventRef = builder.objectRef<Published>('ActivityEvent').implement({
