@@ -9,6 +9,9 @@ const SENTENCES: Record<string, (config: Config, error: NodeJS.ErrnoException) =
     syscall === 'listen'
       ? `PORT ${port} needs more rights than this user has: set a PORT above 1023`
       : `DATA_DIR ${dataDir} cannot be written to by this user: change its owner, or set another DATA_DIR`,
+  ENOENT: ({ dataDir }) => `DATA_DIR ${dataDir} cannot be made: set another DATA_DIR`,
+  EEXIST: ({ dataDir }) => `DATA_DIR ${dataDir} is no folder: set another DATA_DIR`,
+  ENOTDIR: ({ dataDir }) => `DATA_DIR ${dataDir} is not in a folder: set another DATA_DIR`,
   EROFS: ({ dataDir }) => `DATA_DIR ${dataDir} is on a read-only disk: set another DATA_DIR`,
   ENOSPC: ({ dataDir }) => `the disk of DATA_DIR ${dataDir} is full: make room, or set another DATA_DIR`,
   SQLITE_FULL: ({ dataDir }) => `the disk of DATA_DIR ${dataDir} is full: make room, or set another DATA_DIR`,

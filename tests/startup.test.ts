@@ -50,6 +50,10 @@ describe('a start that fails', () => {
   });
 });
 
+it.skipIf(process.platform !== 'linux')('says so where no folder can be made (/proc, Linux only)', async () => {
+  await expect(startApp({ DATA_DIR: '/proc/nope' })).rejects.toThrow('DATA_DIR /proc/nope cannot be made');
+});
+
 describe('the data folder', () => {
   it('keeps what is secret from other users of the machine', async () => {
     const app = await startApp({ DATA_DIR: folder });

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 
 /** The service that works on a data folder, as it told others. */
@@ -24,6 +25,17 @@ export type DataDirLock =
       /** Absent while the holder has not announced itself, e.g. because it is still starting or is a command. */
       readonly owner?: ServiceOwner;
     };
+
+/** Node's recursive mkdir never ends where a folder exists that takes no others, such as /proc. */
+async function makeDataDir(path: string): Promise<void> {
+  if (!existsSync(dirname(path))) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return;
+  }
+  await mkdir(path, { mode: 0o700 }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  });
+}
 
 function tryLock(path: string): Database.Database | null {
   const database = new Database(path, { timeout: 0 });
@@ -57,7 +69,7 @@ async function readOwner(path: string): Promise<ServiceOwner | undefined> {
  * @throws the error of the file system when the folder cannot be written to.
  */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   const announcement = join(dataDir, 'service.json');
   const database = tryLock(join(dataDir, 'lock.sqlite'));
   if (database === null) {
