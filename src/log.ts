@@ -24,7 +24,7 @@ const REDACTED = [
 const SECRET_IN_TEXT = /((?:[?&]s=)|(?:bearer\s+))[\w\-.~+/=]+/gi;
 
 /** Removes signatures and tokens from a text that is about to be logged. */
-export function redactText(text: string): string {
+function redactText(text: string): string {
   return text.replace(SECRET_IN_TEXT, '$1[redacted]');
 }
 

@@ -191,16 +191,16 @@ describe('what is refused', () => {
   });
 
   it('of a size that the format cannot hold is refused when it is asked for', async () => {
-    const app = await appForTest();
-    const token = await app.guest();
+    const own = await appForTest();
+    const guest = await own.guest();
     const bytes = await jpeg(3, 4200, 8);
     const variables = { options: { upscale: 4, outputFormat: 'WEBP' } };
-    const { errors } = await app.upload(RESTORE, { file: { bytes } }, variables, token);
+    const { errors } = await own.upload(RESTORE, { file: { bytes } }, variables, guest);
     expect(errors[0]).toMatchObject({
       message: 'The result is 16800 pixels long; WEBP can hold 16383. Choose PNG or a smaller upscale.',
       extensions: { code: 'BAD_USER_INPUT', field: 'input.options.outputFormat' },
     });
-    expect(await storedFiles(app.dataDir)).toEqual([]);
+    expect(await storedFiles(own.dataDir)).toEqual([]);
   });
 
   it('every refusal leaves no file and no row', async () => {

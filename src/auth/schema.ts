@@ -4,7 +4,7 @@ import type { User } from './entity.ts';
 import { unauthenticated } from './require.ts';
 import type { AuthResult, SessionView } from './sessions.ts';
 
-export const RoleEnum = builder.enumType('Role', {
+const RoleEnum = builder.enumType('Role', {
   description: 'What an account may do.',
   values: {
     USER: { description: 'Restores photos of its own.' },
@@ -28,7 +28,7 @@ builder.node(UserRef, {
   }),
 });
 
-export const SessionRef = builder.objectRef<SessionView>('Session');
+const SessionRef = builder.objectRef<SessionView>('Session');
 builder.node(SessionRef, {
   description: 'One login, or one visit of a guest. Its id is in the token.',
   id: { description: 'Global id.', resolve: (session) => session.id },

@@ -131,7 +131,7 @@ async function decodeOnce(
  * @throws AppError CORRUPT_IMAGE, IMAGE_TOO_LARGE (more than the header promised, or over 15 s) or
  *   UNSUPPORTED_IMAGE (a variant the decoder does not know); the signal's reason.
  */
-export async function decodeFully(
+async function decodeFully(
   path: string,
   header: ImageHeader,
   limits: ImageLimits,

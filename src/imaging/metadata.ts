@@ -10,8 +10,7 @@ import { readExif, type Exif } from './exif.ts';
  *   serial number, owner, maker note, thumbnail or XMP.
  * - `STRIP_ALL`: nothing.
  */
-export const METADATA_POLICIES = ['KEEP', 'STRIP_PRIVATE', 'STRIP_ALL'] as const;
-export type MetadataPolicy = (typeof METADATA_POLICIES)[number];
+export type MetadataPolicy = 'KEEP' | 'STRIP_PRIVATE' | 'STRIP_ALL';
 
 /** Metadata ready to be written. */
 export interface CarriedMetadata {

@@ -3,7 +3,7 @@ import { documented } from '../graphql/documented.ts';
 import { CAPABILITIES } from '../providers/provider.ts';
 import type { Availability, Model } from './model.ts';
 
-export const CapabilityEnum = builder.enumType('Capability', {
+const CapabilityEnum = builder.enumType('Capability', {
   description: 'What a model is for.',
   values: documented(CAPABILITIES),
 });

@@ -7,7 +7,7 @@ export const OutputFormatEnum = builder.enumType('OutputFormat', {
   values: documented(OUTPUT_FORMAT_DOCS),
 });
 
-export const MetadataPolicyEnum = builder.enumType('MetadataPolicy', {
+const MetadataPolicyEnum = builder.enumType('MetadataPolicy', {
   description: 'What of the metadata of the photo its result keeps.',
   values: documented(METADATA_POLICY_DOCS),
 });

@@ -1,7 +1,7 @@
 import type { Plane } from './planes.ts';
 
 /** Weights of a Gaussian from its centre outwards; together with the mirrored half they sum to 1. */
-export function gaussianWeights(sigma: number): Float64Array {
+function gaussianWeights(sigma: number): Float64Array {
   const radius = Math.max(1, Math.ceil(sigma * 3));
   const weights = Float64Array.from({ length: radius + 1 }, (_, i) => Math.exp(-(i * i) / (2 * sigma * sigma)));
   const sum = weights.reduce((total, w, i) => total + (i === 0 ? w : 2 * w), 0);

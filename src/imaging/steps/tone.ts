@@ -43,7 +43,7 @@ function evidence({ tone: { fade, cast }, monochrome }: Measurements): number {
 }
 
 /** One table per channel; the same for all where the photo is in one hue. */
-export function toneTables(
+function toneTables(
   { tone: { luminance, channels }, monochrome }: Measurements,
   depth: Depth,
   colours: 1 | 3,
