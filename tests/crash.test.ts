@@ -85,9 +85,8 @@ describe('kill -9', () => {
       const holders = rows('select lease_owner as owner from job').map(({ owner }) => owner);
       expect(dead.filter((owner) => holders.includes(owner))).toEqual([]);
     }
-    // What was held by the dead is taken back before the service listens, which takes under a second and a half where
-    // nothing else runs; beside other tests the best one counts, with room.
-    expect(Math.min(...starts)).toBeLessThan(3000);
+    // What was held by the dead is taken back before the service answers; beside other tests the best start counts.
+    expect(Math.min(...starts)).toBeLessThan(2000);
 
     expect(accepted.size).toBeGreaterThan(5);
     await until(() => rows('select 1 from job').length === 0, 30_000, 100);
@@ -190,7 +189,7 @@ describe('C7: SIGTERM', () => {
     const asked = performance.now();
     idle.kill('SIGINT');
     expect(await idle.ended).toBe(0);
-    expect(performance.now() - asked).toBeLessThan(1500);
+    expect(performance.now() - asked).toBeLessThan(500);
   }, 40_000);
 });
 

@@ -58,11 +58,13 @@ describe('health', () => {
   it('counts what waits and runs', async () => {
     const app = await appForTest({ MAX_CONCURRENT_RESTORATIONS: '1', SHUTDOWN_GRACE_SECONDS: '0' });
     const token = await app.guest();
-    const bytes = await jpeg(700, 900, 700);
-    for (const key of ['a', 'b', 'c']) await app.upload(RESTORE, { file: { bytes } }, { key }, token);
+    const bytes = await jpeg(700, 1200, 900);
+    // Enlarging takes seconds, so that the first still runs when it is asked.
+    for (const key of ['a', 'b', 'c']) {
+      await app.upload(RESTORE, { file: { bytes } }, { key, modelId: 'upscale-4x' }, token);
+    }
     const health = async () => (await app.ok('{ health { ok waiting running } }')).health;
-    await until(async () => (await health()).running === 1);
-    expect(await health()).toEqual({ ok: true, waiting: 2, running: 1 });
+    await expect.poll(health, { timeout: 5000 }).toEqual({ ok: true, waiting: 2, running: 1 });
   });
 });
 
