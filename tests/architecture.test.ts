@@ -114,4 +114,13 @@ describe('the house', () => {
     );
     expect(bare).toEqual([]);
   });
+
+  it('gives a reason for every dependency in the README', () => {
+    const read = (name: string): string => readFileSync(join(ROOT, '..', name), 'utf8');
+    const { dependencies, devDependencies } = JSON.parse(read('package.json'));
+    const readme = read('README.md');
+    const short = (name: string): string => name.replace('@escape.tech/graphql-armor-', '…-');
+    const named = (name: string): boolean => readme.includes(`\`${name}\``) || readme.includes(`\`${short(name)}\``);
+    expect(Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !named(name))).toEqual([]);
+  });
 });
