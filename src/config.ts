@@ -89,9 +89,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if ((checked.adminUsername === undefined) !== (checked.adminPassword === undefined)) {
     problems.push('ADMIN_USERNAME and ADMIN_PASSWORD go together: set both or none');
   }
-  if (checked.adminUsername !== undefined && !/^[\p{L}\p{M}\p{N}._@-]{3,64}$/u.test(checked.adminUsername)) {
-    problems.push('ADMIN_USERNAME must have 3 to 64 letters, digits, dots, underscores, hyphens or @');
-  }
   problems.push(...productionProblems(checked));
   if (problems.length > 0) throw new ConfigError(problems);
 

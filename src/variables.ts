@@ -13,6 +13,9 @@ const IMAGE_MIME_TYPES = [
   'image/bmp',
 ];
 
+/** A user name, once folded: its rule for the one in the environment and for those of the API. */
+export const USERNAME = /^[\p{L}\p{M}\p{N}._@-]{3,64}$/u;
+
 const text = z.string();
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max);
 const number = (min: number) => z.coerce.number().min(min);
@@ -151,7 +154,12 @@ export const VARIABLES = {
   jwtExpiresIn: variable('JWT_EXPIRES_IN', duration, '24h', 'How long a token is good for: 30m, 24h, 7d.'),
   allowGuests: variable('ALLOW_GUESTS', flag, 'true', 'Let anybody start a guest session.'),
   allowRegistration: variable('ALLOW_REGISTRATION', flag, 'true', 'Let anybody create an account.'),
-  adminUsername: variable('ADMIN_USERNAME', text.optional(), undefined, 'Administrator created at start when missing.'),
+  adminUsername: variable(
+    'ADMIN_USERNAME',
+    text.regex(USERNAME, 'must have 3 to 64 letters, digits, dots, underscores, hyphens or @').optional(),
+    undefined,
+    'Administrator created at start when missing.',
+  ),
   adminPassword: variable(
     'ADMIN_PASSWORD',
     text.min(8, 'must have at least 8 characters').optional(),

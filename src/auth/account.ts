@@ -1,6 +1,6 @@
 import type { ServiceContext } from '../db/context.ts';
 import { isId } from '../db/ids.ts';
-import { selectRows } from '../db/rows.ts';
+import { rowById } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { Attempts } from './attempts.ts';
 import { checkPassword } from './credentials.ts';
@@ -11,7 +11,7 @@ import { requireUser, unauthenticated } from './require.ts';
 import { allSessionsOf } from './sessions.ts';
 
 async function self(ctx: ServiceContext): Promise<User> {
-  const [user] = await selectRows(ctx.em, UserEntity, 'where t.id = ?', [requireUser(ctx).userId]);
+  const user = await rowById(ctx.em, UserEntity, requireUser(ctx).userId);
   if (user === undefined) throw unauthenticated();
   return user;
 }
@@ -34,7 +34,7 @@ export function createAccount(deps: { attempts: Attempts; endings: Endings; pass
       const { actor } = ctx;
       if (actor.kind === 'anonymous' || !isId(id)) return null;
       if (actor.kind === 'user' && actor.role !== 'ADMIN' && actor.userId !== id) return null;
-      const [user] = await selectRows(ctx.em, UserEntity, 'where t.id = ?', [id]);
+      const user = await rowById(ctx.em, UserEntity, id);
       return user ?? null;
     },
 

@@ -1,6 +1,6 @@
 import type { ServiceContext } from '../db/context.ts';
 import { AppError } from '../errors.ts';
-import type { Budget, Limiter } from '../limits/limiter.ts';
+import { spend, type Budget, type Limiter } from '../limits/limiter.ts';
 import { clientOf } from './address.ts';
 
 /** New guests and accounts a minute and client; far above what people behind one address do. */
@@ -29,12 +29,8 @@ export function createAttempts(deps: { limiter: Limiter; perMinute: number; limi
   const byClient: Budget = { name: 'login-client', points: perMinute, seconds: 60 };
   const signUps: Budget = { name: 'sign-up', points: limitSignUps ? SIGN_UPS_PER_MINUTE : 0, seconds: 60 };
 
-  async function take(budget: Budget, key: string, what: string): Promise<void> {
-    const taken = await limiter.take(budget, key);
-    if (taken.ok) return;
-    const { retryAfter } = taken;
-    throw new AppError('RATE_LIMITED', `${what} Try again in ${retryAfter} seconds.`, { retryAfter });
-  }
+  const take = (budget: Budget, key: string, what: string): Promise<void> =>
+    spend(limiter, budget, key, (seconds) => `${what} Try again in ${seconds} seconds.`);
 
   return {
     async password(ctx, username, compare) {

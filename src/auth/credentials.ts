@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts';
+import { USERNAME } from '../variables.ts';
 
-const USERNAME = /^[\p{L}\p{M}\p{N}._@-]{3,64}$/u;
 const PASSWORD_MIN = 8;
 const PASSWORD_MAX = 200;
 

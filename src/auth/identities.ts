@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import type { Role } from '../db/context.ts';
-import { selectRows } from '../db/rows.ts';
+import { rowById } from '../db/rows.ts';
 import { createCache } from './cache.ts';
 import { SessionEntity, UserEntity } from './entity.ts';
 
@@ -36,9 +36,9 @@ export function createIdentities(deps: { fork: () => EntityManager; now: () => n
 
   async function load(sessionId: string): Promise<Identity | null> {
     const em = deps.fork();
-    const [session] = await selectRows(em, SessionEntity, 'where t.id = ?', [sessionId]);
+    const session = await rowById(em, SessionEntity, sessionId);
     if (session === undefined) return null;
-    const [user] = await selectRows(em, UserEntity, 'where t.id = ?', [session.userId]);
+    const user = await rowById(em, UserEntity, session.userId);
     if (user === undefined) return null;
     return {
       userId: user.id,

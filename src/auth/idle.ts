@@ -1,5 +1,5 @@
 import type { Owned, ServiceContext } from '../db/context.ts';
-import { selectRows } from '../db/rows.ts';
+import { rowById, selectRows } from '../db/rows.ts';
 import type { Log } from '../log.ts';
 import type { Endings } from './endings.ts';
 import { SessionEntity, UserEntity, type Session } from './entity.ts';
@@ -27,7 +27,7 @@ export function createIdle(deps: { endings: Endings; now: () => number; log: Log
     done: { guests: number; sessions: number },
   ): Promise<void> {
     // Removing those before it may have taken minutes, in which it was used again.
-    const [session] = await selectRows(ctx.em, SessionEntity, 'where t.id = ?', [sessionId]);
+    const session = await rowById(ctx.em, SessionEntity, sessionId);
     if (session === undefined || session.lastAccessedAt >= idleSince) return;
     if (await endings.eraseUser(ctx, session.userId, { onlyGuest: true })) {
       done.guests += 1;

@@ -2,7 +2,7 @@ import { UniqueConstraintViolationException, type EntityManager } from '@mikro-o
 import type { Config } from '../config.ts';
 import type { ServiceContext } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
-import { selectRows } from '../db/rows.ts';
+import { rowById, selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { Attempts } from './attempts.ts';
 import { checkPassword, checkUsername, foldUsername } from './credentials.ts';
@@ -122,7 +122,7 @@ export function createSignIn(deps: {
           }
           const stillGuest = { id: guest.userId, passwordHash: null, disabledAt: null };
           const changed = await em.nativeUpdate(UserEntity, stillGuest, { username, passwordHash });
-          const [account] = await selectRows(em, UserEntity, 'where t.id = ?', [guest.userId]);
+          const account = await rowById(em, UserEntity, guest.userId);
           if (changed === 0 || account === undefined) throw already;
           return begin(em, account, input);
         }),
@@ -135,7 +135,7 @@ export function createSignIn(deps: {
     async refreshSession(ctx: ServiceContext): Promise<AuthResult> {
       const { sessionId, userId } = requireUser(ctx);
       const session = await findOwnSession(ctx, sessionId);
-      const [user] = await selectRows(ctx.em, UserEntity, 'where t.id = ?', [userId]);
+      const user = await rowById(ctx.em, UserEntity, userId);
       if (session === null || user === undefined || user.disabledAt !== null) throw unauthenticated();
       return sessions.authResult(session, user);
     },

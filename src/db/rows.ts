@@ -49,6 +49,15 @@ export async function selectRows<T extends object>(
   });
 }
 
+/** One row by its primary key, read as `selectRows` reads; undefined when there is none. */
+export async function rowById<T extends { id: string }>(
+  em: EntityManager,
+  entity: EntityName<T>,
+  id: string,
+): Promise<T | undefined> {
+  return (await selectRows(em, entity, 'where t.id = ?', [id]))[0];
+}
+
 /** Ids in one statement: far below what SQLite takes in one text. */
 const CHUNK = 500;
 

@@ -9,7 +9,7 @@ import type { StoredEvent } from '../events/entity.ts';
 import type { Events } from '../events/service.ts';
 import { inspectImage } from '../imaging/inspect.ts';
 import type { ImageLimits } from '../imaging/limits.ts';
-import type { Budget, Limiter } from '../limits/limiter.ts';
+import { spend, type Budget, type Limiter } from '../limits/limiter.ts';
 import type { Queue } from '../queue/queue.ts';
 import { displayFilename, safeFilename } from '../storage/names.ts';
 import type { IncomingFile, SpooledFile } from '../storage/spool.ts';
@@ -57,14 +57,6 @@ export function createReceiver(deps: {
   async function byHash(em: EntityManager, userId: string, sha256: string): Promise<Received | null> {
     const [photo] = await selectRows(em, PhotoEntity, 'where t.user_id = ? and t.sha256 = ?', [userId, sha256]);
     return photo === undefined ? null : { photo: photo as Owned<Photo>, isNew: false };
-  }
-
-  async function takeBudget(userId: string): Promise<void> {
-    const taken = await limiter.take(uploadBudget, userId);
-    if (taken.ok) return;
-    throw new AppError('RATE_LIMITED', `No more than ${uploadBudget.points} uploads an hour.`, {
-      retryAfter: taken.retryAfter,
-    });
   }
 
   async function store(ctx: ServiceContext, file: SpooledFile, filename: string): Promise<Photo> {
@@ -153,7 +145,7 @@ export function createReceiver(deps: {
      */
     async receive(ctx: ServiceContext, upload: Promise<IncomingFile>): Promise<Received> {
       const { userId } = requireUser(ctx);
-      await takeBudget(userId);
+      await spend(limiter, uploadBudget, userId, () => `No more than ${uploadBudget.points} uploads an hour.`);
       const { filename, spooled } = await upload;
       const file = await spooled;
       const again = async (): Promise<Received> => ({

@@ -15,6 +15,16 @@ export const EAGER_RENDITIONS: readonly RenditionName[] = ['THUMBNAIL', 'PREVIEW
 /** Renditions made on request at once: each holds a whole decoded picture. */
 const MAKING_AT_ONCE = 2;
 
+/** What renditions are made of. */
+interface RenditionSource {
+  /** Id of the photo or restoration. */
+  readonly ownerId: string;
+  /** Where its file lies in the storage. */
+  readonly sourceKey: string;
+  /** As inspection named it. */
+  readonly format: string;
+}
+
 /** Derived files, kept beside the file they are made from. */
 export function createRenditions(deps: {
   storage: Storage;
@@ -36,15 +46,8 @@ export function createRenditions(deps: {
     /**
      * Makes renditions of a stored file and stores them. The rows are the caller's to insert, in the transaction that
      * makes them visible; where that fails, `drop` them again.
-     *
-     * @param sourceKey where the file lies in the storage.
-     * @param format as inspection named it.
      */
-    async make(
-      owner: { ownerId: string; sourceKey: string; format: string },
-      names: readonly RenditionName[],
-      signal: AbortSignal,
-    ): Promise<Rendition[]> {
+    async make(owner: RenditionSource, names: readonly RenditionName[], signal: AbortSignal): Promise<Rendition[]> {
       await using source = await storage.local(owner.sourceKey);
       if (source === null) return [];
       const made = await makeRenditions(source.path, owner.format, names, deps.scratchDir, {
@@ -76,7 +79,7 @@ export function createRenditions(deps: {
      */
     async findOrMake(
       ctx: ServiceContext,
-      owner: { ownerId: string; sourceKey: string; format: string },
+      owner: RenditionSource,
       name: RenditionName,
       isThere: (em: EntityManager) => Promise<boolean>,
     ): Promise<Rendition | null> {
@@ -131,9 +134,10 @@ export function createRenditions(deps: {
       }
     },
   };
+
   async function makeOne(
     ctx: ServiceContext,
-    owner: { ownerId: string; sourceKey: string; format: string },
+    owner: RenditionSource,
     name: RenditionName,
     isThere: (em: EntityManager) => Promise<boolean>,
   ): Promise<Rendition | null> {

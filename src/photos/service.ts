@@ -2,7 +2,8 @@ import type { EntityManager } from '@mikro-orm/sqlite';
 import { requireUser } from '../auth/require.ts';
 import type { Owned, ServiceContext } from '../db/context.ts';
 import { readPage, type Page, type PageArgs } from '../db/keyset.ts';
-import { selectRows } from '../db/rows.ts';
+import { ownRows } from '../db/owned.ts';
+import { rowById } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { Events } from '../events/service.ts';
 import type { RenditionName } from '../imaging/renditions.ts';
@@ -54,15 +55,8 @@ export function createPhotos(deps: {
   const { storage, events, queue, receiver, renditions } = deps;
 
   /** The actor's own photos, in the order of the ids; null where one is missing or somebody else's. */
-  async function ownMany(ctx: ServiceContext, ids: readonly string[]): Promise<(Owned<Photo> | null)[]> {
-    const { actor } = ctx;
-    if (actor.kind === 'anonymous' || ids.length === 0) return ids.map(() => null);
-    const marks = ids.map(() => '?').join(', ');
-    const rows = await selectRows(ctx.em, PhotoEntity, `where t.id in (${marks})`, ids);
-    const mine = rows.filter((row) => actor.kind === 'system' || row.userId === actor.userId);
-    const byId = new Map(mine.map((row) => [row.id, row as Owned<Photo>]));
-    return ids.map((id) => byId.get(id) ?? null);
-  }
+  const ownMany = (ctx: ServiceContext, ids: readonly string[]): Promise<(Owned<Photo> | null)[]> =>
+    ownRows(ctx, PhotoEntity, ids);
 
   async function find(ctx: ServiceContext, id: string | null): Promise<Owned<Photo> | null> {
     return id === null ? null : ((await ownMany(ctx, [id]))[0] ?? null);
@@ -101,7 +95,7 @@ export function createPhotos(deps: {
     const names = rows.map(({ name }) => name);
     try {
       const event = await ctx.em.transactional(async (em) => {
-        const [photo] = await selectRows(em, PhotoEntity, 'where t.id = ?', [photoId]);
+        const photo = await rowById(em, PhotoEntity, photoId);
         if (photo === undefined) return null;
         await renditions.forget(em, [photoId], names);
         await renditions.insert(em, rows);
@@ -147,7 +141,7 @@ export function createPhotos(deps: {
     async rendition(ctx: ServiceContext, photo: Photo, name: RenditionName): Promise<Rendition | null> {
       const owner = { ownerId: photo.id, sourceKey: photo.storageKey, format: photo.format };
       const isThere = async (em: EntityManager): Promise<boolean> =>
-        (await selectRows(em, PhotoEntity, 'where t.id = ?', [photo.id])).length > 0;
+        (await rowById(em, PhotoEntity, photo.id)) !== undefined;
       return renditions.findOrMake(ctx, owner, name, isThere);
     },
 

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/sqlite';
 import { clientOf } from '../auth/address.ts';
 import type { UserActor } from '../db/context.ts';
 import { AppError } from '../errors.ts';
-import type { Budget, Limiter } from '../limits/limiter.ts';
+import { spend, type Budget, type Limiter } from '../limits/limiter.ts';
 import { RestorationEntity } from './entity.ts';
 
 /** What a client is told to wait when its queue is full: one place usually gets free within this time. */
@@ -35,10 +35,8 @@ export function createAdmission(deps: {
     /** Takes one out of a guest's budget. @throws AppError RATE_LIMITED. */
     async takeBudget(actor: UserActor): Promise<void> {
       if (!actor.guest) return;
-      const taken = await limiter.take(guestBudget, clientOf(actor));
-      if (taken.ok) return;
       const message = `Guests may start ${guestBudget.points} restorations a minute.`;
-      throw new AppError('RATE_LIMITED', message, { retryAfter: taken.retryAfter });
+      await spend(limiter, guestBudget, clientOf(actor), () => message);
     },
   };
 }

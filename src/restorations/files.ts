@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { isId } from '../db/ids.ts';
-import { selectRows } from '../db/rows.ts';
+import { rowById } from '../db/rows.ts';
 import { PhotoEntity } from '../photos/entity.ts';
 import type { Renditions } from '../photos/renditions.ts';
 import { restorationById } from './journal.ts';
@@ -13,10 +13,6 @@ export interface LinkedFile {
   etag: string;
 }
 
-interface Original extends LinkedFile {
-  id: string;
-}
-
 const PATH = /^(photos|restorations)\/([0-9a-f-]{36})\/([a-z]{1,20})$/;
 
 const withoutExtension = (name: string): string => name.replace(/\.[A-Za-z0-9]{1,5}$/, '');
@@ -24,21 +20,21 @@ const withoutExtension = (name: string): string => name.replace(/\.[A-Za-z0-9]{1
 /** Knows which stored file stands behind the path of a signed link: `photos/<id>/file`, `restorations/<id>/large`, … */
 export function createFileSource(deps: { fork: () => EntityManager; renditions: Renditions }) {
   const owners = {
-    async photos(em: EntityManager, id: string): Promise<Original | null> {
-      const [photo] = await selectRows(em, PhotoEntity, 'where t.id = ?', [id]);
+    async photos(em: EntityManager, id: string): Promise<LinkedFile | null> {
+      const photo = await rowById(em, PhotoEntity, id);
       if (photo === undefined) return null;
       const { storageKey, mimeType, originalFilename: filename, sha256: etag } = photo;
-      return { id, storageKey, mimeType, filename, etag };
+      return { storageKey, mimeType, filename, etag };
     },
 
-    async restorations(em: EntityManager, id: string): Promise<Original | null> {
+    async restorations(em: EntityManager, id: string): Promise<LinkedFile | null> {
       const restoration = await restorationById(em, id);
       if (restoration === null) return null;
       const { storageKey, mimeType, format, sha256, photoId } = restoration;
       const photo = await owners.photos(em, photoId);
       if (storageKey === null || mimeType === null || sha256 === null || photo === null) return null;
       const filename = `${withoutExtension(photo.filename)}-restored.${format === 'jpeg' ? 'jpg' : format}`;
-      return { id, storageKey, mimeType, filename, etag: sha256 };
+      return { storageKey, mimeType, filename, etag: sha256 };
     },
   };
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
-import { selectRows } from '../db/rows.ts';
+import { rowById } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { StoredEvent } from '../events/entity.ts';
 import type { Events, NewEvent } from '../events/service.ts';
@@ -24,8 +24,7 @@ export class LostClaim extends Error {
 }
 
 export async function restorationById(em: EntityManager, id: string): Promise<Restoration | null> {
-  const [row] = await selectRows(em, RestorationEntity, 'where t.id = ?', [id]);
-  return row ?? null;
+  return (await rowById(em, RestorationEntity, id)) ?? null;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { newId } from '../db/ids.ts';
-import { selectRows } from '../db/rows.ts';
+import { rowById } from '../db/rows.ts';
 import { AppError, toAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Models } from '../models/service.ts';
@@ -162,7 +162,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
   async function work(running: Restoration, signal: AbortSignal): Promise<Outcome> {
     const timeout = AbortSignal.timeout(deps.timeoutSeconds * 1000);
     try {
-      const [photo] = await selectRows(fork(), PhotoEntity, 'where t.id = ?', [running.photoId]);
+      const photo = await rowById(fork(), PhotoEntity, running.photoId);
       if (photo === undefined) return DONE;
       await succeed(running, await deps.attempt(running, photo, AbortSignal.any([signal, timeout])));
       return DONE;

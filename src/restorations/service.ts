@@ -2,7 +2,8 @@ import type { EntityManager } from '@mikro-orm/sqlite';
 import { requireUser } from '../auth/require.ts';
 import type { Owned, ServiceContext } from '../db/context.ts';
 import { readPage, type Page, type PageArgs } from '../db/keyset.ts';
-import { selectRows } from '../db/rows.ts';
+import { ownRows } from '../db/owned.ts';
+import { rowById, selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { Events } from '../events/service.ts';
 import type { RenditionName } from '../imaging/renditions.ts';
@@ -48,13 +49,8 @@ export function createRestorations(deps: {
 
   /** The actor's own restorations, in the order of the ids; null where one is missing or somebody else's. */
   async function ownMany(ctx: ServiceContext, ids: readonly string[]): Promise<(Owned<Restoration> | null)[]> {
-    const { actor } = ctx;
-    if (actor.kind === 'anonymous' || ids.length === 0) return ids.map(() => null);
-    const marks = ids.map(() => '?').join(', ');
-    const rows = await selectRows(ctx.em, RestorationEntity, `where t.id in (${marks})`, ids);
-    const mine = rows.filter((row) => actor.kind === 'system' || row.userId === actor.userId);
-    const byId = new Map(mine.map((row) => [row.id, current(row) as Owned<Restoration>]));
-    return ids.map((id) => byId.get(id) ?? null);
+    const rows = await ownRows(ctx, RestorationEntity, ids);
+    return rows.map((row) => row && (current(row) as Owned<Restoration>));
   }
 
   async function find(ctx: ServiceContext, id: string | null): Promise<Owned<Restoration> | null> {
@@ -193,7 +189,7 @@ export function createRestorations(deps: {
     async delete(ctx: ServiceContext, id: string | null): Promise<void> {
       const { id: restorationId } = await get(ctx, id);
       const { event, keys, stop } = await ctx.em.transactional(async (em) => {
-        const [row] = await selectRows(em, RestorationEntity, 'where t.id = ?', [restorationId]);
+        const row = await rowById(em, RestorationEntity, restorationId);
         if (row === undefined) throw new AppError('NOT_FOUND', 'There is no such restoration.');
         const files = await renditions.of(em, [restorationId]);
         await renditions.forget(em, [restorationId]);
