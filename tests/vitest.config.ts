@@ -7,7 +7,7 @@ export default defineConfig({
   // The very file that Node gives to the libraries: Vite would take graphql's ES build beside it, and two do not mix.
   resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
-    include: ['tests/**/*.test.ts'],
+    include: ['tests/*.test.ts'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
