@@ -1,9 +1,12 @@
+import { BackupError } from './backup/format.ts';
+import { backupCommand } from './cli/backup.ts';
 import type { Command, CommandContext } from './cli/command.ts';
 import { cleanupCommand } from './cli/cleanup.ts';
 import { CliError, EXIT, reasonOf, UsageError, type Exit } from './cli/exit.ts';
 import { columns, exitCodes } from './cli/help.ts';
 import { abortOnSignals } from './cli/interrupt.ts';
 import { migrateCommand } from './cli/migrate.ts';
+import { restoreBackupCommand } from './cli/restore-backup.ts';
 import { restoreCommand } from './cli/restore.ts';
 import { serveCommand } from './cli/serve.ts';
 import { createTerminal, type Terminal } from './cli/terminal.ts';
@@ -19,6 +22,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ...userCommands,
   cleanup: cleanupCommand,
   migrate: migrateCommand,
+  backup: backupCommand,
+  'restore-backup': restoreBackupCommand,
 };
 
 function overview(prefix = ''): string {
@@ -44,6 +49,7 @@ function find(args: readonly string[]): { name: string; command: Command; rest: 
 /** What to say, and how to end, for anything thrown. */
 function explain(error: unknown): { exit: Exit; message: string } {
   if (error instanceof CliError) return { exit: error.exit, message: error.message };
+  if (error instanceof BackupError) return { exit: 'failed', message: error.message };
   if (error instanceof ConfigError) return { exit: 'usage', message: error.message };
   if (error instanceof AppError) return { exit: 'refused', message: error.message };
   const { path } = error as { path?: unknown };

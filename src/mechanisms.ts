@@ -60,6 +60,11 @@ async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
   throw new ConfigError([`DATA_DIR ${dataDir} is in use by ${by}: stop it, or set another DATA_DIR`]);
 }
 
+/** The files of a service, also for a command beside it. */
+export function openStorage({ storagePath }: Config, log: Log): Storage {
+  return createStorage(createDiskStorage({ root: storagePath, log }));
+}
+
 /**
  * Opens them in the order of their ranks; `stack` closes them in the reverse one.
  *
@@ -91,7 +96,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     lock,
     secret,
     fork,
-    storage: createStorage(createDiskStorage({ root: config.storagePath, log })),
+    storage: openStorage(config, log),
     spool,
     scratchDir,
     links: createLinks({

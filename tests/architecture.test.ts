@@ -17,6 +17,7 @@ const RANKS: Record<string, number> = {
   limits: 2,
   imaging: 2,
   queue: 2,
+  backup: 3,
   providers: 3,
   graphql: 3,
   events: 4.0,

@@ -45,6 +45,9 @@ async function create(path: string): Promise<void> {
   }
 }
 
+/** Where the generated secret is kept. */
+export const secretPath = (dataDir: string): string => join(dataDir, 'secret');
+
 /**
  * The secret that signs tokens: the configured one, or 32 random bytes (as hex) kept in `<dataDir>/secret`, mode 0600,
  * which the first start makes. Production always configures one.
@@ -53,7 +56,7 @@ async function create(path: string): Promise<void> {
  */
 export async function loadSecret(dataDir: string, configured?: string): Promise<string> {
   if (configured !== undefined) return configured;
-  const path = join(dataDir, 'secret');
+  const path = secretPath(dataDir);
   const known = await read(path);
   if (known !== undefined) return known;
   await mkdir(dataDir, { recursive: true });
