@@ -2,6 +2,7 @@ import { BackupError } from './backup/format.ts';
 import { backupCommand } from './cli/backup.ts';
 import type { Command, CommandContext } from './cli/command.ts';
 import { cleanupCommand } from './cli/cleanup.ts';
+import { doctorCommand } from './cli/doctor.ts';
 import { CliError, EXIT, reasonOf, UsageError, type Exit } from './cli/exit.ts';
 import { columns, exitCodes } from './cli/help.ts';
 import { abortOnSignals } from './cli/interrupt.ts';
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   restore: restoreCommand,
   serve: serveCommand,
   ...userCommands,
+  doctor: doctorCommand,
   cleanup: cleanupCommand,
   migrate: migrateCommand,
   backup: backupCommand,

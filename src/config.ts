@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { VARIABLES, type Mode, type Variable } from './variables.ts';
 
 /** Thrown once, with every wrong variable in its message. */
@@ -107,6 +108,15 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 /** Reads `.env` of the working directory into the environment, where there is one; what is set already wins. */
 export function loadEnvFile(path = '.env'): void {
   if (existsSync(path)) process.loadEnvFile(path);
+}
+
+/** What `.env` sets that no variable is called by, such as a misspelt name. */
+export function unknownNames(path = '.env'): string[] {
+  if (!existsSync(path)) return [];
+  const known = new Set(
+    Object.values<Variable<unknown>>(VARIABLES).flatMap(({ name, aliases = {} }) => [name, ...Object.keys(aliases)]),
+  );
+  return Object.keys(parseEnv(readFileSync(path, 'utf8'))).filter((name) => !known.has(name));
 }
 
 /** A variable as a person reads of it. */

@@ -23,11 +23,14 @@ export async function copyHashed(
   return { sha256: hash.digest('hex'), bytes };
 }
 
-export async function hashOf(path: string, signal: AbortSignal): Promise<string> {
+export async function hashStream(from: Readable, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash, { signal });
+  await pipeline(from, hash, { signal });
   return hash.digest('hex');
 }
+
+export const hashOf = (path: string, signal: AbortSignal): Promise<string> =>
+  hashStream(createReadStream(path), signal);
 
 export const exists = (path: string): Promise<boolean> =>
   stat(path).then(

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { App } from '../app.ts';
 import type { Config } from '../config.ts';
 import { lockDataDir, type DataDirLock, type HeldDataDirLock, type ServiceOwner } from '../db/lock.ts';
@@ -9,6 +10,7 @@ export type Holder = { kind: 'nobody' } | { kind: 'service'; owner: ServiceOwner
 
 /** Looks, without keeping the folder. */
 export async function holderOf(dataDir: string): Promise<Holder> {
+  if (!existsSync(dataDir)) return { kind: 'nobody' };
   const lock = await lockDataDir(dataDir);
   if (lock.held) {
     await lock.release();
