@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { createClient } from 'graphql-ws';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { clientOf, RESTORE, type TestClient } from './helpers/app.ts';
+import { balanced, rowsOf } from './helpers/books.ts';
 import { DidNotStart, startProcess, type ServiceProcess } from './helpers/process.ts';
-import { FOLLOW, jpeg, storedFiles, until } from './helpers/service.ts';
+import { FOLLOW, jpeg, until } from './helpers/service.ts';
 
 const FINAL = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
 
@@ -17,21 +17,7 @@ beforeEach(async () => {
   onTestFinished(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
 });
 
-/** Rows, read beside the service or after its end. */
-function rows<T = any>(query: string, ...params: unknown[]): T[] {
-  const database = new Database(join(dataDir, 'heirloom.sqlite'), { timeout: 5000 });
-  try {
-    return database.prepare(query).all(...params) as T[];
-  } finally {
-    database.close();
-  }
-}
-
-const named = (): string[] =>
-  rows<{ key: string | null }>(`select storage_key as key from photo union all select storage_key from restoration
-    union all select storage_key from rendition`)
-    .flatMap(({ key }) => key ?? [])
-    .toSorted();
+const rows = <T = any>(query: string, ...params: unknown[]): T[] => rowsOf<T>(dataDir, query, ...params);
 
 const localId = (id: string): string => Buffer.from(id, 'base64').toString().split(':')[1]!;
 
@@ -96,25 +82,15 @@ describe('kill -9', () => {
       const good = status === 'FAILED' ? code === 'WORKER_CRASH' : key !== null;
       expect(good ? 'good' : `${status} ${code} ${message}`).toBe('good');
     }
-    const all = rows<any>(`select r.id, r.status, r.attempts,
-      (select count(*) from event e where e.restoration_id = r.id and e.status = 'SUCCEEDED') as ends,
-      (select count(*) from run where run.restoration_id = r.id) as tries,
-      (select count(*) from run where run.restoration_id = r.id and finished_at is null) as open
-      from restoration r`);
+    const all = rows<any>('select attempts from restoration');
     expect(all.length).toBeGreaterThanOrEqual(accepted.size);
-    for (const row of all) {
-      expect(row.ends).toBe(row.status === 'SUCCEEDED' ? 1 : 0);
-      expect([row.tries, row.open]).toEqual([row.attempts, 0]);
-    }
     expect(all.some(({ attempts }) => attempts > 1)).toBe(true);
-    expect(rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
-    expect(rows('pragma foreign_key_check')).toEqual([]);
 
     // The sweep of one more start finds what the last crash has left behind.
     service.kill('SIGKILL');
     await service.ended;
     service = await startProcess(dataDir, env);
-    await until(async () => (await storedFiles(dataDir)).join() === named().join(), 5000, 50);
+    await balanced(dataDir, { ms: 5000 });
     expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
     const lines = service.lines.map((line) => JSON.parse(line) as { level: number; msg: string });
     expect(lines.filter(({ level }) => level >= 50)).toEqual([]);
