@@ -64,6 +64,7 @@ function productionProblems(values: Values): string[] {
       'ALLOW_GUESTS is on without a rate limit: set RATE_LIMIT_RESTORATIONS_PER_MINUTE and RATE_LIMIT_MAX_UPLOADS above 0, or ALLOW_GUESTS=false',
     );
   }
+  if (values.fault !== undefined) problems.push('FAILPOINT is set: it breaks the service on purpose; unset it');
   return problems;
 }
 

@@ -7,6 +7,7 @@ import { lockDataDir, type HeldDataDirLock } from './db/lock.ts';
 import { migrate, openDatabase } from './db/orm.ts';
 import { ENTITIES } from './entities.ts';
 import type { Topics } from './events/service.ts';
+import { withFault } from './faults.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './imaging/limits.ts';
 import { configureSharp } from './imaging/sharp.ts';
 import type { Limiter } from './limits/limiter.ts';
@@ -89,7 +90,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
   const builtin = stack.adopt(createBuiltinProvider({ maxResultPixels }), (provider) => provider.close?.());
   const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
-  return {
+  const mechanisms: Mechanisms = {
     config,
     log,
     now: Date.now,
@@ -109,4 +110,5 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     imageLimits: { ...DEFAULT_LIMITS, maxMegapixels, maxSide, allowedMimeTypes },
     resultLimits: { ...DEFAULT_LIMITS, ...unlimited, maxMegapixels: largest(maxMegapixels, maxOutputMegapixels) },
   };
+  return config.fault === undefined ? mechanisms : withFault(mechanisms, config.fault);
 }

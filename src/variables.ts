@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
+import { FAILPOINTS, FAULT, readFault } from './failpoints.ts';
 
 export type Mode = 'development' | 'production';
 
@@ -113,6 +114,15 @@ export const VARIABLES = {
     number(0),
     '20',
     'How long running restorations may finish after SIGTERM before they go back into the queue.',
+  ),
+  fault: variable(
+    'FAILPOINT',
+    text
+      .regex(FAULT, `must be NAME:kill or NAME:throw, NAME one of ${FAILPOINTS.join(', ')}`)
+      .transform(readFault)
+      .optional(),
+    undefined,
+    'For tests only, refused in production: where to end the process or let something fail, e.g. `result-stored:kill`; `result-stored:throw:2` = the second time.',
   ),
 
   // Data

@@ -6,6 +6,7 @@ const ROOT = join(import.meta.dirname, '..', 'src');
 
 /** Lower may not import higher; folders of one rank may not import each other, but for the order given by decimals. */
 const RANKS: Record<string, number> = {
+  'failpoints.ts': -2,
   'variables.ts': -1,
   'config.ts': 0,
   'errors.ts': 0,
@@ -30,6 +31,7 @@ const RANKS: Record<string, number> = {
   http: 5,
   web: 5,
   'entities.ts': 5,
+  'faults.ts': 5,
   'mechanisms.ts': 5.1,
   'services.ts': 5.2,
   'app.ts': 6,

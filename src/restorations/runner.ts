@@ -41,13 +41,16 @@ export function createRunner(deps: RunnerDeps): JobHandler {
   const { journal, results, renditions, fork } = deps;
   const time = (): Date => new Date(deps.now());
 
-  async function write(change: (em: EntityManager) => Promise<Change>): Promise<Restoration> {
-    const written = await fork().transactional(change);
+  function tell(written: Change): Restoration {
     journal.publish(written);
     const { id: restorationId, status, attempts: attempt, modelId, startedAt, finishedAt } = written.restoration;
     const ms = startedAt && finishedAt && finishedAt.getTime() - startedAt.getTime();
     deps.log.info({ restorationId, status, attempt, modelId, ...(ms === null ? {} : { ms }) }, 'restoration');
     return written.restoration;
+  }
+
+  async function write(change: (em: EntityManager) => Promise<Change>): Promise<Restoration> {
+    return tell(await fork().transactional(change));
   }
 
   function claim(before: Restoration, fence: number): Promise<Restoration> {
@@ -95,8 +98,9 @@ export function createRunner(deps: RunnerDeps): JobHandler {
 
   async function succeed(running: Restoration, { stored, report }: Finished): Promise<void> {
     const patch = { ...stored.columns, report, percent: 100, stage: null, finishedAt: time() };
+    let written: Change;
     try {
-      await write(async (em) => {
+      written = await fork().transactional(async (em) => {
         await em.nativeUpdate(
           RunEntity,
           { restorationId: running.id, number: running.attempts },
@@ -111,6 +115,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
       await results.drop(stored);
       throw error;
     }
+    tell(written);
   }
 
   /** Where the try stands; it never goes back before the next one begins. */

@@ -37,7 +37,13 @@ export function createStorage(adapter: Storage): Storage {
   return {
     async put(key, localPath) {
       check(isKey(key), key);
-      await adapter.put(key, localPath);
+      try {
+        await adapter.put(key, localPath);
+      } catch (error) {
+        // It may lie there all the same, e.g. when only its folder could not be synced. What stays is found by the sweep.
+        await adapter.delete(key).catch(() => {});
+        throw error;
+      }
     },
     async open(key, range) {
       check(isKey(key), key);

@@ -10,7 +10,10 @@ export interface StoredFile {
  * `uploads/<session>/<photo>_scan.jpg`; `createStorage` has checked it before an adapter sees it. What is missing is null, never an error.
  */
 export interface Storage {
-  /** Moves a finished local file in under `key`, durably: when it resolves, a power loss does not take it. */
+  /**
+   * Moves a finished local file in under `key`, durably: when it resolves, a power loss does not take it. When it rejects,
+   * nothing is left under `key`.
+   */
   put(key: string, localPath: string): Promise<void>;
   /** `range` is inclusive, in bytes. */
   open(key: string, range?: { start: number; end: number }): Promise<Readable | null>;
