@@ -20,6 +20,7 @@ const NAME = /(?:^|\/)([0-9a-f-]{36})_[^/]*$/;
 interface Named {
   readonly key: string;
   readonly id: string;
+  readonly modifiedAt: Date;
 }
 
 export interface Swept {
@@ -51,21 +52,25 @@ export function createSweep(deps: {
   const cutOff = (graceMs: number): number => Math.max(startedAt, deps.now() - graceMs);
 
   /**
-   * Those of `files` that no row names, and on whose owner no job waits or works: it would write the same file again.
+   * Those of `files` that no row names and no job will: that of a photo writes the same files again. That of a restoration
+   * does not: each try has a file of its own, and those of a process that has died are nobody's.
    * Each lookup goes by the id in the name, so it costs an index.
    */
   async function orphans(files: readonly Named[]): Promise<Named[]> {
     const ids = [...new Set(files.map(({ id }) => id))];
     const marks = ids.map(() => '?').join(', ');
-    const rows = await fork().execute<{ known: string | null }[]>(
-      `select storage_key as known from photo where id in (${marks})
-        union all select storage_key from restoration where id in (${marks})
-        union all select storage_key from rendition where owner_id in (${marks})
-        union all select ref_id from job where kind in ('photo', 'restoration') and ref_id in (${marks})`,
+    const rows = await fork().execute<{ known: string | null; worker: string | null }[]>(
+      `select storage_key as known, null as worker from photo where id in (${marks})
+        union all select storage_key, null from restoration where id in (${marks})
+        union all select storage_key, null from rendition where owner_id in (${marks})
+        union all select ref_id, kind from job where kind in ('photo', 'restoration') and ref_id in (${marks})`,
       [...ids, ...ids, ...ids, ...ids],
     );
-    const known = new Set(rows.map((row) => row.known));
-    return files.filter(({ key, id }) => !known.has(key) && !known.has(id));
+    const known = new Map(rows.map((row) => [row.known, row.worker]));
+    return files.filter(({ key, id, modifiedAt }) => {
+      if (known.has(key)) return false;
+      return !known.has(id) || (known.get(id) === 'restoration' && modifiedAt.getTime() < startedAt);
+    });
   }
 
   async function removeOrphans(folder: string, signal: AbortSignal, swept: Swept): Promise<void> {
@@ -85,7 +90,7 @@ export function createSweep(deps: {
       if (modifiedAt.getTime() >= cutOff(GRACE_MS)) continue;
       const id = NAME.exec(key)?.[1];
       if (id === undefined || !isId(id)) swept.foreignFiles += 1;
-      else if (chunk.push({ key, id }) === CHUNK) await settle();
+      else if (chunk.push({ key, id, modifiedAt }) === CHUNK) await settle();
     }
     if (chunk.length > 0) await settle();
   }
