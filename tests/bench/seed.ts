@@ -1,0 +1,151 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { guest, startService } from './service.ts';
+
+export interface Seed {
+  /** Restorations in all; nineteen of twenty belong to one guest. */
+  readonly restorations: number;
+  /** Whether the newest twentieth has its tries, events and renditions, too. */
+  readonly details: boolean;
+}
+
+export interface SeededService {
+  /** The owner of nearly everything: a guest's token, its user and its session. */
+  readonly token: string;
+  readonly userId: string;
+  readonly sessionId: string;
+  /** The file of the database. */
+  readonly path: string;
+}
+
+const ATTEMPTS_PER_PHOTO = 4;
+/** Every row names one of these files, which are there: a million files would take longer than everything else. */
+const PHOTO_FILE = 'uploads/bench/photo.jpg';
+const RESULT_FILE = 'processed/bench/result.jpg';
+const SAMPLE = join(import.meta.dirname, '..', '..', 'samples', 'astronaut.jpg');
+
+const EVENTS = [
+  ['QUEUED', null, 0],
+  ['RUNNING', null, 0],
+  ['RUNNING', 'PREPARING', 2],
+  ['RUNNING', 'DENOISING', 30],
+  ['RUNNING', 'FINISHING', 80],
+  ['SUCCEEDED', null, 100],
+] as const;
+const RENDITION_SIDES = { THUMBNAIL: 150, PREVIEW: 400, MEDIUM: 600, LARGE: 1200 };
+const OPTIONS = JSON.stringify({
+  strength: 1,
+  upscale: 1,
+  outputFormat: 'ORIGINAL',
+  outputQuality: null,
+  metadataPolicy: 'KEEP',
+  parameters: {},
+});
+
+/** A UUID v7 of a moment; `n` makes it one of its own. */
+function idAt(ms: number, n: number): string {
+  const time = ms.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${n.toString(16).padStart(12, '0')}`;
+}
+
+const marks = (count: number): string => Array.from({ length: count }, () => '?').join(', ');
+
+function insertInto(database: Database.Database, table: string, columns: readonly string[]) {
+  return database.prepare(`insert into "${table}" (${columns.join(', ')}) values (${marks(columns.length)})`);
+}
+
+/** Rows as uploads and restorations of the last years leave them, written in one transaction. */
+function fill(path: string, owner: { userId: string; sessionId: string }, seed: Seed): void {
+  const database = new Database(path);
+  database.pragma('foreign_keys = off');
+  database.pragma('cache_size = -200000');
+  const now = Date.now();
+  const other = { userId: idAt(now, 1), sessionId: idAt(now, 2) };
+  const photo = insertInto(database, 'photo', [
+    ...['id', 'created_at', 'user_id', 'session_id', 'original_filename', 'format', 'mime_type', 'width', 'height'],
+    ...['bit_depth', 'has_alpha', 'bytes', 'sha256', 'dominant_color', 'thumbhash', 'storage_key'],
+  ]);
+  const restoration = insertInto(database, 'restoration', [
+    ...['id', 'created_at', 'user_id', 'session_id', 'photo_id', 'model_id', 'options', 'status', 'percent'],
+    ...['attempts', 'tries_left', 'fence', 'queued_at', 'started_at', 'finished_at', 'storage_key', 'format'],
+    ...['mime_type', 'width', 'height', 'bytes', 'sha256'],
+  ]);
+  const event = insertInto(database, 'event', [
+    ...['at', 'kind', 'session_id', 'photo_id', 'restoration_id', 'attempt', 'status', 'stage', 'percent'],
+  ]);
+  const run = insertInto(database, 'run', [
+    ...['id', 'created_at', 'restoration_id', 'number', 'provider', 'started_at', 'finished_at'],
+  ]);
+  const rendition = insertInto(database, 'rendition', [
+    ...['id', 'created_at', 'owner_id', 'name', 'width', 'height', 'bytes', 'storage_key'],
+  ]);
+  let made = 0;
+
+  function addDetails(photoId: string, id: string, sessionId: string, at: number): void {
+    for (const [status, stage, percent] of EVENTS) {
+      event.run(at, 'RESTORATION_CHANGED', sessionId, photoId, id, 1, status, stage, percent);
+    }
+    run.run(idAt(at, made++), at, id, 1, 'builtin', at, at + 900);
+    for (const [name, side] of Object.entries(RENDITION_SIDES)) {
+      rendition.run(idAt(at, made++), at, id, name, side, side, side * 30, RESULT_FILE);
+    }
+  }
+
+  database.transaction(() => {
+    insertInto(database, 'user', ['id', 'created_at', 'username', 'password_hash', 'role']).run(
+      other.userId,
+      now,
+      'somebody',
+      'x',
+      'USER',
+    );
+    insertInto(database, 'session', ['id', 'created_at', 'user_id', 'last_accessed_at']).run(
+      other.sessionId,
+      now,
+      other.userId,
+      now,
+    );
+    let photoId = '';
+    let whose: { userId: string; sessionId: string } = owner;
+    for (let n = 0; n < seed.restorations; n++) {
+      // One a minute, the last one now.
+      const at = now - (seed.restorations - n) * 60_000;
+      const id = idAt(at, n);
+      if (n % ATTEMPTS_PER_PHOTO === 0) {
+        whose = (n / ATTEMPTS_PER_PHOTO) % 20 === 19 ? other : owner;
+        photoId = idAt(at - 1000, n);
+        const { userId, sessionId } = whose;
+        const sha256 = n.toString(16).padStart(64, '0');
+        photo.run(
+          ...[photoId, at, userId, sessionId, `Scan ${n}.jpg`, 'jpeg', 'image/jpeg', 512, 512],
+          ...[8, 0, 67_000, sha256, '#886644', '1QcSHQRnh493V4dIh4eXh1h4kJUI', PHOTO_FILE],
+        );
+      }
+      const failed = n % 10 === 9;
+      restoration.run(
+        ...[id, at, whose.userId, whose.sessionId, photoId, 'auto', OPTIONS, failed ? 'FAILED' : 'SUCCEEDED'],
+        ...[failed ? 40 : 100, 1, 2, 1, at, at + 20, at + 900],
+        ...(failed ? [null, null, null, null, null, null, null] : [RESULT_FILE, 'jpeg', 'image/jpeg', 512, 512]),
+        ...(failed ? [] : [67_000, n.toString(16).padStart(64, 'a')]),
+      );
+      if (seed.details && n >= seed.restorations * 0.95) addDetails(photoId, id, whose.sessionId, at);
+    }
+  })();
+  database.pragma('wal_checkpoint(truncate)');
+  database.close();
+}
+
+/** The data of a service that has been in use: the service makes the schema and a guest, the rows are written below it. */
+export async function seedService(dataDir: string, seed: Seed): Promise<SeededService> {
+  const service = await startService(dataDir, { LOG_LEVEL: 'silent', JWT_EXPIRES_IN: '7d' });
+  const token = await guest(service.url).finally(() => service.stop());
+  for (const file of [PHOTO_FILE, RESULT_FILE]) {
+    await mkdir(dirname(join(dataDir, file)), { recursive: true });
+    await copyFile(SAMPLE, join(dataDir, file));
+  }
+  const path = join(dataDir, 'heirloom.sqlite');
+  const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { sub: string; sid: string };
+  fill(path, { userId: claims.sub, sessionId: claims.sid }, seed);
+  return { token, userId: claims.sub, sessionId: claims.sid, path };
+}
