@@ -36,10 +36,7 @@ it('trap 1: a reader that stands still keeps the newest events only, and nothing
   const bus = createEventBus<Topics>();
   const stalled = bus.subscribe('tick', 'a');
   for (let n = 0; n < 5000; n++) bus.publish('tick', 'a', n);
-  // One was under way before the reader fell behind.
-  const [oldest, ...kept] = await take(stalled, 65);
-  expect(oldest).toBe(0);
-  expect(kept).toEqual(Array.from({ length: 64 }, (_, index) => 5000 - 64 + index));
+  expect(await take(stalled, 64)).toEqual(Array.from({ length: 64 }, (_, index) => 5000 - 64 + index));
 });
 
 it('ends with its signal and with return(), also while it waits', async () => {

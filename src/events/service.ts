@@ -56,6 +56,24 @@ export function createEvents(deps: { bus: EventBus<Topics>; now: () => number })
     );
   }
 
+  /** What an event has made its followers read, by where each of them stood. */
+  const pages = new WeakMap<Published, Map<number, Promise<Published[]>>>();
+
+  async function readPage(em: EntityManager, scope: Scope, after: number): Promise<Published[]> {
+    const events = await read(em, scope, after);
+    return events.map((event, index) => ({ ...ALONE, event, previous: events[index - 1]?.seq ?? after }));
+  }
+
+  /** One read for all followers that the same event finds at the same place. */
+  function readOnce(fork: () => EntityManager, scope: Scope, after: number, because?: Published): Promise<Published[]> {
+    if (because === undefined) return readPage(fork(), scope, after);
+    const known = pages.get(because) ?? new Map<number, Promise<Published[]>>();
+    pages.set(because, known);
+    const page = known.get(after) ?? readPage(fork(), scope, after);
+    known.set(after, page);
+    return page;
+  }
+
   /** An event as it would be written now. */
   const unsaved = (event: NewEvent): Omit<StoredEvent, 'seq'> => ({ ...BLANK, ...event, at: new Date(deps.now()) });
 
@@ -82,8 +100,6 @@ export function createEvents(deps: { bus: EventBus<Topics>; now: () => number })
       deps.bus.publish('restoration', restorationId, { event: { ...event, seq: Number.MAX_SAFE_INTEGER }, ...ALONE });
     },
 
-    read,
-
     /** The newest place in the log of a scope; 0 when it is empty. */
     async head(em: EntityManager, scope: Scope): Promise<number> {
       const [row] = await em.execute<{ seq: number | null }[]>(
@@ -109,21 +125,21 @@ export function createEvents(deps: { bus: EventBus<Topics>; now: () => number })
         const start = await options.after();
         if (start === null) return;
         let last = start;
-        const replay = async function* (): AsyncGenerator<Published> {
+        const replay = async function* (because?: Published): AsyncGenerator<Published> {
           for (;;) {
-            const events = await read(options.fork(), scope, last);
-            for (const event of events) {
-              yield { event, previous: last, etaSeconds: null, live: false, restoration: null };
-              last = event.seq;
+            const page = await readOnce(options.fork, scope, last, because);
+            for (const published of page) {
+              yield published;
+              last = published.event.seq;
             }
-            if (events.length < PAGE) return;
+            if (page.length < PAGE) return;
           }
         };
         yield* replay();
         for await (const published of live) {
           const { event, previous } = published;
           const missed = published.live ? event.seq > last : scope.topic === 'activity' || (previous ?? 0) > last;
-          if (missed) yield* replay();
+          if (missed) yield* replay(published);
           if (published.live ? event.seq === last : event.seq > last) {
             yield published;
             last = event.seq;

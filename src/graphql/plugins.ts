@@ -9,6 +9,7 @@ import { AppError } from '../errors.ts';
 import { assertCost } from './cost.ts';
 import type { Mask } from './mask.ts';
 import type { ServerContext } from './server.ts';
+import { shareEvents } from './shared-events.ts';
 
 /** What one operation may ask for. */
 export const OPERATION_LIMITS = {
@@ -135,6 +136,7 @@ export function createPlugins({ mask, bodies, introspection, suggestions }: Plug
     ...(suggestions ? [] : [blockFieldSuggestionsPlugin({ mask: '' }) as Plugin]),
     // Before executing, when the variables are known: cost.
     limitCost(cost),
+    shareEvents(),
     // Last, on the way out.
     maskErrors(mask) as unknown as Plugin,
   ];

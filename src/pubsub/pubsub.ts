@@ -1,6 +1,3 @@
-import { setMaxListeners } from 'node:events';
-import { createPubSub, SlidingBuffer } from 'graphql-yoga';
-
 /** Events a subscriber may be behind before the oldest are dropped: progress is last-value-wins. */
 const BUFFERED_EVENTS = 64;
 
@@ -22,40 +19,52 @@ export interface EventBus<Topics extends object> {
 
 /** Creates the event bus of one process. */
 export function createEventBus<Topics extends object>(): EventBus<Topics> {
-  const eventTarget = new EventTarget();
-  setMaxListeners(0, eventTarget);
-  // A Repeater holds on to the very buffer it is given: one shared by two subscribers would mix up their events, so
-  // every subscription gets a pubsub of its own on the common target.
-  const channel = () =>
-    createPubSub<Record<string, [id: string, event: unknown]>>({
-      eventTarget: eventTarget as never,
-      repeaterBuffer: new SlidingBuffer(BUFFERED_EVENTS),
-    });
-  const publisher = channel();
+  type Take = (event: Topics[keyof Topics & string]) => void;
+  const followers = new Map<string, Set<Take>>();
+  const keyOf = (topic: string, id: string): string => `${topic}:${id}`;
 
   return {
     publish(topic, id, event) {
-      publisher.publish(topic, id, event);
+      for (const take of followers.get(keyOf(topic, id)) ?? []) take(event);
     },
+
     subscribe<T extends keyof Topics & string>(topic: T, id: string, signal?: AbortSignal) {
       type Result = IteratorResult<Topics[T], undefined>;
-      const events = channel().subscribe(topic, id);
-      const take = () => events.next() as Promise<Result>;
-      const end = (): Promise<Result> => {
-        signal?.removeEventListener('abort', end);
-        return events.return(undefined) as Promise<Result>;
+      const key = keyOf(topic, id);
+      const group = followers.get(key) ?? new Set<Take>();
+      const kept: Topics[T][] = [];
+      const waiting: ((result: Result) => void)[] = [];
+      let over = false;
+
+      const take: Take = (event) => {
+        const next = waiting.shift();
+        if (next !== undefined) return next({ done: false, value: event as Topics[T] });
+        kept.push(event as Topics[T]);
+        if (kept.length > BUFFERED_EVENTS) kept.shift();
       };
-      // A Repeater starts to listen at its first next().
-      let first: Promise<Result> | undefined = take();
-      if (signal?.aborted) void end();
+      const end = (): void => {
+        if (over) return;
+        over = true;
+        signal?.removeEventListener('abort', end);
+        group.delete(take);
+        if (group.size === 0 && followers.get(key) === group) followers.delete(key);
+        kept.length = 0;
+        for (const next of waiting.splice(0)) next({ done: true, value: undefined });
+      };
+      followers.set(key, group.add(take));
+      if (signal?.aborted) end();
       else signal?.addEventListener('abort', end, { once: true });
+
       return {
-        next() {
-          const result = first ?? take();
-          first = undefined;
-          return result;
+        next(): Promise<Result> {
+          if (over) return Promise.resolve({ done: true, value: undefined });
+          if (kept.length > 0) return Promise.resolve({ done: false, value: kept.shift() as Topics[T] });
+          return new Promise((resolve) => waiting.push(resolve));
         },
-        return: end,
+        return(): Promise<Result> {
+          end();
+          return Promise.resolve({ done: true, value: undefined });
+        },
         [Symbol.asyncIterator]() {
           return this;
         },

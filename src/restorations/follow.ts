@@ -12,9 +12,29 @@ export interface Followed extends Published {
   readonly restoration: Restoration;
 }
 
+/** A stage that was being written when somebody came has a lower percent than the present state that they were shown. */
+function notBehind(shown: Followed | undefined, next: Followed): Followed {
+  const { event, restoration } = next;
+  if (shown === undefined || shown.event.attempt !== event.attempt || shown.event.percent <= event.percent) return next;
+  const { percent } = shown.event;
+  return { ...next, event: { ...event, percent }, restoration: { ...restoration, percent } };
+}
+
 /** What subscriptions yield. */
 export function createFollow(deps: { events: Events; restorations: Restorations; fork: () => EntityManager }) {
   const { events, restorations, fork } = deps;
+
+  /** The very object that was published where it bears its restoration: what is worked out of it is shared. */
+  async function withRestoration(published: Published, id: string): Promise<Followed | null> {
+    if (published.restoration !== null) return published as Followed;
+    const stored = await restorationById(fork(), id);
+    const restoration = stored && restorations.current(stored);
+    if (restoration === null || restoration.lastEvent !== published.event.seq) {
+      return restoration && { ...published, restoration };
+    }
+    // The present state: who comes back after a lost connection has seen percents that are not stored.
+    return { ...published, event: { ...published.event, percent: restoration.percent }, restoration };
+  }
 
   return {
     /**
@@ -42,11 +62,13 @@ export function createFollow(deps: { events: Events; restorations: Restorations;
           if (head === 0) return null;
           return from === null ? head - 1 : Math.min(from, head);
         };
+        let shown: Followed | undefined;
         for await (const published of events.follow(scope, { fork, signal: ctx.signal, after: start })) {
-          const restoration =
-            (published.restoration as Restoration | null) ?? (await restorationById(fork(), restorationId));
-          if (restoration === null) return;
-          yield { ...published, restoration };
+          const followed = await withRestoration(published, restorationId);
+          if (followed === null) return;
+          shown = notBehind(shown, followed);
+          yield shown;
+          const { restoration } = followed;
           // A replayed end may be followed by a retry; only the present state says whether more will come.
           const ended = published.event.status !== null && isFinal(published.event.status);
           if (ended && isFinal(restoration.status) && (restoration.lastEvent ?? 0) <= published.event.seq) return;

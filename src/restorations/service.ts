@@ -80,6 +80,7 @@ export function createRestorations(deps: {
     find,
     get,
     ownMany,
+    current,
 
     /** Of photos that have been checked to be the actor's: the newest of each, newest first. */
     async ofPhotos(ctx: ServiceContext, photoIds: readonly string[]): Promise<Restoration[]> {

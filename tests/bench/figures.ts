@@ -1,5 +1,6 @@
 import type { Figure } from './figure.ts';
 import { history } from './history.ts';
+import { subscribers } from './subscribers.ts';
 
 /** Every figure, in the order of the table. */
-export const FIGURES: readonly Figure[] = [history];
+export const FIGURES: readonly Figure[] = [history, subscribers];

@@ -1,0 +1,22 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { App } from '../../src/app.ts';
+import type { Provider } from '../../src/providers/provider.ts';
+
+/** More often than it is published: the service's own throttle sets the pace. */
+const EVERY_MS = 20;
+
+const restore: Provider['restore'] = async (_request, { signal, onProgress }) => {
+  for (let percent = 0; ; percent = Math.min(99, percent + 0.01)) {
+    await wait(EVERY_MS, undefined, { signal });
+    onProgress({ stage: 'DENOISING', percent });
+  }
+};
+
+/** From now on every restoration does nothing but report a little more, ten times a second, until it is cancelled. */
+export function reportSteadily({ services: { models } }: App): void {
+  const { resolve } = models;
+  models.resolve = async (...args) => {
+    const { model, provider } = await resolve(...args);
+    return { model, provider: { ...provider, restore } };
+  };
+}
