@@ -29,7 +29,8 @@ export const OPERATION_LIMITS = {
   variableDepth: 32,
 } as const;
 
-function isDeeperThan(limit: number, value: unknown): boolean {
+/** Whether objects and lists within `value` are nested more than `limit` levels deep; itself needs no stack. */
+export function isDeeperThan(limit: number, value: unknown): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > limit) return true;

@@ -1,4 +1,4 @@
-import { GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { getOperationAST, GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { ServerOptions } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { WebSocket } from 'ws';
@@ -109,6 +109,9 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
         if (errors.length > 0) {
           connection.operations.delete(id);
           return errors.map((error) => mask(error, facts));
+        }
+        if (getOperationAST(document, operationName) == null) {
+          throw new AppError('BAD_USER_INPUT', 'The document has no such operation, or several and no name was given.');
         }
         const contextValue = (await enveloped.contextFactory()) as object;
         prepared.set(contextValue, { enveloped, facts });

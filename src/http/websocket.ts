@@ -4,6 +4,7 @@ import { handleProtocols, makeServer } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { AppError } from '../errors.ts';
+import { isDeeperThan, OPERATION_LIMITS } from '../graphql/plugins.ts';
 import type { GraphQLServer } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
 import type { SocketLimits } from './limits.ts';
@@ -14,9 +15,16 @@ import type { Authenticate, SessionWatch } from './sessions.ts';
 import { createOperations, type Connection } from './socket-operations.ts';
 
 /** Close codes of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md and of the IANA registry. */
-const CLOSE = { forbidden: 4403, restart: 1012, overload: 1013 } as const;
+const CLOSE = { invalid: 4400, forbidden: 4403, restart: 1012, overload: 1013 } as const;
 /** For the other side to answer a close frame. */
 const CLOSE_WAIT_MS = 5000;
+
+const TOO_DEEP = 'The payload is nested too deep';
+
+/** graphql-ws sends the payload of a ping back, and no stack is deep enough to write down whatever can be read. */
+function isTooDeep(payload: unknown): boolean {
+  return isDeeperThan(OPERATION_LIMITS.variableDepth, payload);
+}
 
 export interface WebSocketOptions {
   readonly graphql: GraphQLServer;
@@ -60,6 +68,10 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
     params: Readonly<Record<string, unknown>> | undefined,
   ): Promise<boolean> {
     const { socket, address } = connection;
+    if (isTooDeep(params)) {
+      close(socket, CLOSE.invalid, TOO_DEEP);
+      return true;
+    }
     let authenticated: Authenticated;
     try {
       const given = params?.['authorization'] ?? params?.['Authorization'];
@@ -121,6 +133,13 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
     const guard = () => {
       if (socket.bufferedAmount > limits.bufferedBytes) socket.terminate();
     };
+    const send = (data: string): Promise<void> =>
+      new Promise((resolve) => {
+        if (socket.readyState !== socket.OPEN) return resolve();
+        // A message that cannot be sent is the end of the connection, which is handled there.
+        socket.send(data, () => resolve());
+        return guard();
+      });
     // ws answers pings by itself, also those of a client that reads none of the answers.
     socket.on('ping', guard);
     // What ws reports here (a message too long, a frame that is none) it has closed with the right code already.
@@ -128,13 +147,9 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (data) =>
-          new Promise((resolve) => {
-            if (socket.readyState !== socket.OPEN) return resolve();
-            // A message that cannot be sent is the end of the connection, which is handled there.
-            socket.send(data, () => resolve());
-            return guard();
-          }),
+        send,
+        onPing: (payload) =>
+          isTooDeep(payload) ? close(socket, CLOSE.invalid, TOO_DEEP) : send(JSON.stringify({ type: 'pong', payload })),
         close: (code, reason) => close(socket, code ?? CLOSE.overload, reason ?? ''),
         onMessage: (handle) =>
           socket.on('message', (data) => {
