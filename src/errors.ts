@@ -42,6 +42,11 @@ export const ERROR_CODES = {
   PROVIDER_QUOTA: { http: 502, retryable: false, doc: 'The account at the provider is used up.' },
   PROVIDER_CREDENTIALS: { http: 502, retryable: false, doc: 'The provider refuses our credentials.' },
   STORAGE_FULL: { http: 507, retryable: true, doc: 'No space is left to store the file.' },
+  STORAGE_UNAVAILABLE: {
+    http: 503,
+    retryable: true,
+    doc: 'The database or the data folder cannot be used now: another program holds it, or it cannot be written to.',
+  },
   WORKER_CRASH: { http: 500, retryable: false, doc: 'The work ended the process three times.' },
   SHUTTING_DOWN: { http: 503, retryable: true, doc: 'The service is stopping.' },
   INTERNAL_SERVER_ERROR: { http: 500, retryable: true, doc: 'Something went wrong on our side; the log has it.' },
@@ -95,17 +100,45 @@ export function codeOf(error: unknown): unknown {
   return (error as { code?: unknown } | null)?.code;
 }
 
-const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'SQLITE_FULL']);
+interface Trouble {
+  readonly answer: readonly [ErrorCode, string, AppErrorDetails?];
+  readonly codes: ReadonlySet<string>;
+}
+
+/** What the disk and the database complain about, and what that is to a client. */
+const TROUBLES: readonly Trouble[] = [
+  {
+    answer: ['STORAGE_FULL', 'No space is left to store the file.'],
+    codes: new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'SQLITE_FULL']),
+  },
+  {
+    answer: ['STORAGE_UNAVAILABLE', 'Another program holds the database. Try again in a moment.', { retryAfter: 5 }],
+    codes: new Set(['SQLITE_BUSY', 'SQLITE_LOCKED']),
+  },
+  {
+    answer: ['STORAGE_UNAVAILABLE', 'The data folder cannot be used at the moment.', { retryAfter: 30 }],
+    codes: new Set([
+      ...['EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE'],
+      ...['SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_CORRUPT', 'SQLITE_NOTADB'],
+    ]),
+  },
+];
 
 /**
- * The AppError for anything thrown: itself, STORAGE_FULL for a full disk, otherwise INTERNAL_SERVER_ERROR
- * with the original as its cause.
+ * The AppError for anything thrown: itself; STORAGE_FULL or STORAGE_UNAVAILABLE for a disk or a database in trouble;
+ * otherwise INTERNAL_SERVER_ERROR with the original as its cause.
  */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = codeOf(error);
-  if (typeof code === 'string' && NO_SPACE.has(code)) {
-    return new AppError('STORAGE_FULL', 'No space is left to store the file.', { cause: error });
+  if (typeof code === 'string') {
+    // SQLite has finer codes, such as SQLITE_IOERR_WRITE.
+    const main = code.split('_').slice(0, 2).join('_');
+    const trouble = TROUBLES.find(({ codes }) => codes.has(main));
+    if (trouble !== undefined) {
+      const [known, message, details] = trouble.answer;
+      return new AppError(known, message, { ...details, cause: error });
+    }
   }
   return new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { cause: error });
 }

@@ -108,7 +108,7 @@ export function createMask({ log }: { log: Log }): Mask {
       });
     }
     const internal = toAppError(root);
-    if (!isAbortError(root) && internal.code === 'INTERNAL_SERVER_ERROR') {
+    if (!isAbortError(root)) {
       (request?.log ?? log).error(
         { err: internal.cause ?? internal, path: wrapper?.path?.join('.') },
         'request failed',

@@ -67,6 +67,8 @@ export type ErrorCode =
   | 'SHUTTING_DOWN'
   /** No space is left to store the file. (HTTP 507) */
   | 'STORAGE_FULL'
+  /** The database or the data folder cannot be used now: another program holds it, or it cannot be written to. (HTTP 503) */
+  | 'STORAGE_UNAVAILABLE'
   /** No valid token. (HTTP 401) */
   | 'UNAUTHENTICATED'
   /** No such model, or it is switched off. (HTTP 400) */

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../errors.ts';
+
+/** How long a statement waits for another process to let go of the database; C12. */
+const PATIENCE_MS = 5000;
+const STEP_MS = 20;
+const READS = /^\s*(select|pragma)\b/i;
+/** Somebody else is writing, or puts a database in order after a crash. */
+const WAITS = new Set(['SQLITE_BUSY', 'SQLITE_BUSY_RECOVERY']);
+
+/** What Kysely asks of a connection. */
+interface Connection {
+  executeQuery(query: { readonly sql: string }): Promise<unknown>;
+}
+
+/**
+ * Makes a connection wait for other processes without holding up this one: SQLite's own `busy_timeout` sleeps on the
+ * thread that asks, and with it every socket, timer and upload. Transactions take the right to write when they begin, so
+ * that none of them has to give up half-way because of what another process wrote since it read.
+ *
+ * Who has waited in vain does not make those behind wait as long again: while the database stays taken, they are refused
+ * at once. Reads never wait by themselves.
+ *
+ * @param connection of Kysely's SQLite dialect, with a `busy_timeout` of 0.
+ */
+export function waitWhileBusy(connection: Connection): void {
+  const execute = connection.executeQuery.bind(connection);
+  let busySince = 0;
+  let lastBusy = Number.NEGATIVE_INFINITY;
+
+  connection.executeQuery = async (query) => {
+    const asked = query.sql === 'begin' ? { ...query, sql: 'begin immediate' } : query;
+    for (;;) {
+      try {
+        const answer = await execute(asked);
+        if (!READS.test(asked.sql)) lastBusy = Number.NEGATIVE_INFINITY;
+        return answer;
+      } catch (error) {
+        if (!WAITS.has(String(codeOf(error)))) throw error;
+        const now = performance.now();
+        if (now - lastBusy > PATIENCE_MS) busySince = now;
+        lastBusy = now;
+        if (now - busySince >= PATIENCE_MS) throw error;
+        await sleep(STEP_MS);
+      }
+    }
+  };
+}
