@@ -118,8 +118,17 @@ const TROUBLES: readonly Trouble[] = [
   {
     answer: ['STORAGE_UNAVAILABLE', 'The data folder cannot be used at the moment.', { retryAfter: 30 }],
     codes: new Set([
-      ...['EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE'],
-      ...['SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_CORRUPT', 'SQLITE_NOTADB'],
+      'EROFS',
+      'EACCES',
+      'EPERM',
+      'EIO',
+      'EMFILE',
+      'ENFILE',
+      'SQLITE_READONLY',
+      'SQLITE_IOERR',
+      'SQLITE_CANTOPEN',
+      'SQLITE_CORRUPT',
+      'SQLITE_NOTADB',
     ]),
   },
 ];
