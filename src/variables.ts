@@ -180,7 +180,7 @@ export const VARIABLES = {
     'LOGIN_ATTEMPTS_PER_MINUTE',
     integer(0),
     '5',
-    'Failed logins per minute, per user name and per address.',
+    'Failed logins per minute from one address; ten times as many for one user name from all addresses together.',
   ),
 
   // Models

@@ -177,17 +177,26 @@ describe('login', () => {
     }
   });
 
-  it('is limited by user name from any address, and a success uses nothing up', async () => {
+  it('is limited by user name and address: one stranger locks nobody out, and a success uses nothing up', async () => {
     await register();
     for (let n = 0; n < 8; n += 1) await login(ANNA, from(0));
-    for (let n = 0; n < 5; n += 1) expect((await refusal(login(WRONG, from(n)))).code).toBe('UNAUTHENTICATED');
-    const limited = await refusal(login(ANNA, from(9)));
+    for (let n = 0; n < 5; n += 1) expect((await refusal(login(WRONG, from(1)))).code).toBe('UNAUTHENTICATED');
+    expect((await refusal(login(ANNA, from(1)))).code).toBe('RATE_LIMITED');
+    expect((await login(ANNA, from(2))).user.username).toBe('anna');
+  });
+
+  it('is limited by user name from all addresses together, at ten times as many', async () => {
+    await register();
+    for (let n = 0; n < 50; n += 1) {
+      expect((await refusal(login(WRONG, from(Math.floor(n / 5))))).code).toBe('UNAUTHENTICATED');
+    }
+    const limited = await refusal(login(ANNA, from(99)));
     expect(limited.code).toBe('RATE_LIMITED');
     expect(limited.retryAfter).toBeGreaterThan(0);
     expect(limited.retryAfter).toBeLessThanOrEqual(60);
-    expect((await refusal(login({ ...ANNA, username: 'ANNA' }, from(9)))).code).toBe('RATE_LIMITED');
+    expect((await refusal(login({ ...ANNA, username: 'ANNA' }, from(99)))).code).toBe('RATE_LIMITED');
     await world.auth.users.add(world.ctx(SYSTEM), { ...ANNA, username: 'berta' });
-    expect((await login({ ...ANNA, username: 'berta' }, from(0))).user.username).toBe('berta');
+    expect((await login({ ...ANNA, username: 'berta' }, from(99))).user.username).toBe('berta');
   });
 
   it('is limited by address for any user name, also when many guess at once', async () => {

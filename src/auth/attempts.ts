@@ -3,6 +3,8 @@ import { AppError } from '../errors.ts';
 import { spend, type Budget, type Limiter } from '../limits/limiter.ts';
 import { clientOf } from './address.ts';
 
+/** So many clients must be wrong about a user name before it is locked for all. */
+const CLIENTS = 10;
 /** New guests and accounts a minute and client; far above what people behind one address do. */
 const SIGN_UPS_PER_MINUTE = 60;
 
@@ -20,12 +22,13 @@ export interface Attempts {
 }
 
 /**
- * @param perMinute wrong passwords per minute, per user name and per client; 0 = no limit.
+ * @param perMinute wrong passwords per minute and client, for whatever names; 0 = no limit. A user name has ten times as
+ *   many, from all clients together: one stranger locks out nobody, and many together cannot guess for long.
  * @param limitSignUps whether new guests and accounts are limited as well.
  */
 export function createAttempts(deps: { limiter: Limiter; perMinute: number; limitSignUps: boolean }): Attempts {
   const { limiter, perMinute, limitSignUps } = deps;
-  const byUsername: Budget = { name: 'login-username', points: perMinute, seconds: 60 };
+  const byUsername: Budget = { name: 'login-username', points: perMinute * CLIENTS, seconds: 60 };
   const byClient: Budget = { name: 'login-client', points: perMinute, seconds: 60 };
   const signUps: Budget = { name: 'sign-up', points: limitSignUps ? SIGN_UPS_PER_MINUTE : 0, seconds: 60 };
 

@@ -74,8 +74,17 @@ function codeOfWrapper(error: GraphQLError): ErrorCode | null {
   return error.path === undefined && error.message.startsWith('Variable "$') ? 'BAD_USER_INPUT' : null;
 }
 
-/** Creates the one place where errors become what clients see. The log of a request bears its id; `log` is for what has none. */
-export function createMask({ log }: { log: Log }): Mask {
+/** How graphql-js offers the right name for a wrong one: of fields, arguments, types, enum values; always at the end. */
+const SUGGESTION = /\s*Did you mean\b[\s\S]*$/;
+const AS_SYNTAX_ERROR = /^Syntax Error: (?=.*\blimit of\b)/;
+
+/**
+ * Creates the one place where errors become what clients see. The log of a request bears its id; `log` is for what has
+ * none.
+ *
+ * @param options.suggestions answer misspelt names with the right ones.
+ */
+export function createMask({ log, suggestions }: { log: Log; suggestions: boolean }): Mask {
   const done = new WeakSet<GraphQLError>();
 
   return (error, request) => {
@@ -102,7 +111,8 @@ export function createMask({ log }: { log: Log }): Mask {
     if (code !== null && code !== 'INTERNAL_SERVER_ERROR') {
       // Yoga marks what stays 200 for a client that takes only application/json; what it has not marked is 4xx for all.
       const given = (wrapper?.extensions['http'] ?? { spec: true }) as Partial<ClientExtensions['http']>;
-      return answer((wrapper?.message ?? String(root)).replace(/^Syntax Error: (?=.*\blimit of\b)/, ''), {
+      const message = (wrapper?.message ?? String(root)).replace(AS_SYNTAX_ERROR, '');
+      return answer(suggestions ? message : message.replace(SUGGESTION, ''), {
         code,
         http: { status: ERROR_CODES[code].http, ...given },
       });

@@ -1,9 +1,19 @@
-import { blockFieldSuggestionsPlugin } from '@escape.tech/graphql-armor-block-field-suggestions';
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
 import { maxDirectivesPlugin } from '@escape.tech/graphql-armor-max-directives';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { NoSchemaIntrospectionCustomRule, type GraphQLError } from 'graphql';
+import {
+  BREAK,
+  GraphQLError,
+  Kind,
+  NoSchemaIntrospectionCustomRule,
+  validate,
+  visit,
+  type DocumentNode,
+  type FieldNode,
+  type GraphQLSchema,
+  type ValidationRule,
+} from 'graphql';
 import { isAsyncIterable, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import { AppError } from '../errors.ts';
 import { assertCost } from './cost.ts';
@@ -25,25 +35,46 @@ export const OPERATION_LIMITS = {
   tokens: 1000,
   /** Characters of the document. */
   characters: 15_000,
+  /** Times that one selection set may name the same field. */
+  repeats: 50,
+  /** What is told of one document at once; each error costs time, and says little after the first ones. */
+  errors: 10,
   /** Levels of the variables. */
   variableDepth: 32,
+  /** Values in the variables, the keys of objects included. */
+  variableValues: 10_000,
 } as const;
 
-/** Whether objects and lists within `value` are nested more than `limit` levels deep; itself needs no stack. */
-export function isDeeperThan(limit: number, value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > limit) return true;
-    level = level.flatMap((item) => {
-      const nested = typeof item === 'object' && item !== null && !(item instanceof Promise);
-      return nested ? Object.values(item).filter((child) => typeof child === 'object' && child !== null) : [];
-    });
-  }
-  return false;
-}
-
 /** U+0000 in a document, as it is or escaped. */
-const NUL = /\0|\\u0000|\\u\{0+\}/;
+const NUL_IN_DOCUMENT = /\0|\\u0000|\\u\{0+\}/;
+
+const refused = (message: string): AppError => new AppError('BAD_USER_INPUT', message);
+// SQLite ends a text there, and no name or search has one.
+const noNul = (): AppError => refused('Texts must not hold the character U+0000.');
+
+/**
+ * Walks variables, or another payload of a client, once, level by level; needs no stack. Files are promises, and are left
+ * alone.
+ *
+ * @throws AppError BAD_USER_INPUT for what is nested too deep, holds too much or a U+0000.
+ */
+export function assertVariables(variables: unknown): void {
+  const { variableDepth, variableValues } = OPERATION_LIMITS;
+  let level: unknown[] = [variables];
+  for (let depth = 0, seen = 0; level.length > 0; depth++) {
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value === 'string' && value.includes('\0')) throw noNul();
+      if (typeof value !== 'object' || value === null || value instanceof Promise) continue;
+      if (depth > variableDepth) throw refused(`Variables are nested more than ${variableDepth} levels deep.`);
+      const inside: unknown[] = Array.isArray(value) ? value : Object.entries(value).flat();
+      seen += inside.length;
+      if (seen > variableValues) throw refused(`Variables hold more than ${variableValues} values.`);
+      for (const item of inside) next.push(item);
+    }
+    level = next;
+  }
+}
 
 /**
  * Refuses what is not worth parsing. Yoga caches documents by their text, so this also bounds what it keeps.
@@ -57,20 +88,48 @@ export function assertParams({ query, variables }: GraphQLParams): void {
       `The document has ${query.length} characters; the limit is ${OPERATION_LIMITS.characters}.`,
     );
   }
-  if (isDeeperThan(OPERATION_LIMITS.variableDepth, variables)) {
-    throw new AppError(
-      'BAD_USER_INPUT',
-      `Variables are nested more than ${OPERATION_LIMITS.variableDepth} levels deep.`,
-    );
-  }
-  // SQLite ends a text there, and no name or search has one.
-  if ((typeof query === 'string' && NUL.test(query)) || JSON.stringify(variables ?? {}).includes('\\u0000')) {
-    throw new AppError('BAD_USER_INPUT', 'Texts must not hold the character U+0000.');
-  }
+  assertVariables(variables);
+  if (typeof query === 'string' && NUL_IN_DOCUMENT.test(query)) throw noNul();
 }
 
 function limitParams(): Plugin {
   return { onParams: ({ params }) => assertParams(params) };
+}
+
+/** The first field that one selection set names too often: each is compared with each, and that takes its time. */
+function findRepeated(document: DocumentNode, limit: number): FieldNode | undefined {
+  let found: FieldNode | undefined;
+  visit(document, {
+    SelectionSet({ selections }) {
+      const times = new Map<string, number>();
+      for (const node of selections) {
+        if (node.kind !== Kind.FIELD) continue;
+        const { value } = node.alias ?? node.name;
+        const count = (times.get(value) ?? 0) + 1;
+        times.set(value, count);
+        if (count <= limit) continue;
+        found = node;
+        return BREAK;
+      }
+      return undefined;
+    },
+  });
+  return found;
+}
+
+/** Bounds what validating costs, and what it says. */
+function limitValidation({ repeats, errors }: typeof OPERATION_LIMITS): Plugin {
+  const validateWithin = (schema: GraphQLSchema, document: DocumentNode, rules?: readonly ValidationRule[]) => {
+    const repeated = findRepeated(document, repeats);
+    if (repeated !== undefined) {
+      return [new GraphQLError(`Field repeats limit of ${repeats} exceeded.`, { nodes: repeated })];
+    }
+    return validate(schema, document, rules, { maxErrors: errors }).map((error) =>
+      // How graphql-js says that it has given up; without a place it would be taken for the arguments' fault.
+      error.message.endsWith('Validation aborted.') ? new GraphQLError(error.message, { nodes: document }) : error,
+    );
+  };
+  return { onValidate: ({ setValidationFn }) => setValidationFn(validateWithin as typeof validate) };
 }
 
 function limitCost(limit: number): Plugin {
@@ -115,12 +174,10 @@ export interface PluginOptions {
   /** Sets the request parsers: JSON and multipart bodies. */
   readonly bodies: Plugin<object, ServerContext>;
   readonly introspection: boolean;
-  /** Answer misspelt names with the right ones. */
-  readonly suggestions: boolean;
 }
 
 /** The plugins in the order in which they run; they hold for HTTP, server-sent events and WebSockets alike. */
-export function createPlugins({ mask, bodies, introspection, suggestions }: PluginOptions): Plugin[] {
+export function createPlugins({ mask, bodies, introspection }: PluginOptions): Plugin[] {
   const { depth, cost, aliases, directives, tokens } = OPERATION_LIMITS;
   return [
     // How bodies become parameters: Yoga's own parsers would hold whole uploads in memory.
@@ -134,7 +191,7 @@ export function createPlugins({ mask, bodies, introspection, suggestions }: Plug
     maxAliasesPlugin({ n: aliases, allowList: [] }) as Plugin,
     maxDirectivesPlugin({ n: directives }) as Plugin,
     ...(introspection ? [] : [withoutIntrospection()]),
-    ...(suggestions ? [] : [blockFieldSuggestionsPlugin({ mask: '' }) as Plugin]),
+    limitValidation(OPERATION_LIMITS),
     // Before executing, when the variables are known: cost.
     limitCost(cost),
     shareEvents(),

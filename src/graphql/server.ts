@@ -60,11 +60,11 @@ const CACHED_DOCUMENTS = 256;
 /** Creates the GraphQL engine behind every transport. GraphiQL is served from the package, without a CDN. */
 export function createGraphQL(options: GraphQLServerOptions): GraphQLServer {
   const { schema, log, contextFor, bodies, introspection, suggestions = introspection } = options;
-  const mask = createMask({ log });
+  const mask = createMask({ log, suggestions });
   const yoga = createYoga<ServerContext, object>({
     schema,
     context: ({ facts }) => contextFor(facts),
-    plugins: createPlugins({ mask, bodies, introspection, suggestions }),
+    plugins: createPlugins({ mask, bodies, introspection }),
     graphiql: options.graphiql && {
       title: 'Heirloom',
       subscriptionsProtocol: 'WS',

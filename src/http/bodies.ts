@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { AppError } from '../errors.ts';
 import type { ServerContext } from '../graphql/server.ts';
+import { parseJson } from './json.ts';
 import type { Multipart } from './multipart.ts';
 
 /** The part of `Content-Type` before the parameters, in lower case; '' when there is none. */
@@ -53,11 +54,12 @@ function readText(req: IncomingMessage, limit: number, signal: AbortSignal): Pro
   });
 }
 
-function parseJson(text: string): GraphQLParams {
+function parametersIn(text: string): GraphQLParams {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJson(text);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new AppError('BAD_USER_INPUT', 'The body is not JSON.');
   }
   if (Array.isArray(value)) throw new AppError('BAD_USER_INPUT', 'Batching is not supported. Send one operation.');
@@ -75,8 +77,8 @@ function parseJson(text: string): GraphQLParams {
 export function createBodies(options: { limit: number; multipart: Multipart }): Plugin<object, ServerContext> {
   const { limit, multipart } = options;
   const parsers: Record<string, (context: ServerContext) => Promise<GraphQLParams>> = {
-    'application/json': async ({ req, facts }) => parseJson(await readText(req, limit, facts.signal)),
-    'application/graphql+json': async ({ req, facts }) => parseJson(await readText(req, limit, facts.signal)),
+    'application/json': async ({ req, facts }) => parametersIn(await readText(req, limit, facts.signal)),
+    'application/graphql+json': async ({ req, facts }) => parametersIn(await readText(req, limit, facts.signal)),
     'multipart/form-data': ({ req, res, facts }) => multipart.read(req, res, facts),
   };
   return {

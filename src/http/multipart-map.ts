@@ -1,5 +1,6 @@
 import type { GraphQLParams } from 'graphql-yoga';
 import { AppError } from '../errors.ts';
+import { parseJson } from './json.ts';
 
 const INHERITED = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -8,8 +9,9 @@ const refused = (message: string) => new AppError('BAD_USER_INPUT', message);
 function parse(name: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJson(text);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
     throw refused(`"${name}" is not JSON.`);
   }
   if (name === 'operations' && Array.isArray(value)) {

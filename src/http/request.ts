@@ -19,11 +19,18 @@ export function requestIdOf(req: IncomingMessage): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** `Bearer x`, or the bare token where a client library has no room for more. */
-export function tokenIn(authorization: unknown, bare = false): string | undefined {
-  if (typeof authorization !== 'string') return undefined;
-  const token = BEARER.exec(authorization)?.groups?.['token'];
-  return token ?? (bare && authorization !== '' ? authorization : undefined);
+/** A form that was not filled in, or what a browser adds for a proxy in front that asks for a password. */
+const NOT_FOR_US = /^(?:bearer *|(?:basic|digest|negotiate) .*)?$/i;
+
+/**
+ * The token of `Bearer x`; undefined for nothing, and for what is meant for a proxy. Anything else is given as it is, so
+ * that it is refused like every bad token instead of being taken for nobody.
+ */
+export function tokenIn(authorization: unknown): string | undefined {
+  if (authorization === undefined || authorization === null) return undefined;
+  if (typeof authorization !== 'string') return '';
+  if (NOT_FOR_US.test(authorization)) return undefined;
+  return BEARER.exec(authorization)?.groups?.['token'] ?? authorization;
 }
 
 /** The path without what comes after `?`, as it was sent. */

@@ -4,7 +4,7 @@ import { handleProtocols, makeServer } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { AppError } from '../errors.ts';
-import { isDeeperThan, OPERATION_LIMITS } from '../graphql/plugins.ts';
+import { assertVariables } from '../graphql/plugins.ts';
 import type { GraphQLServer } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
 import type { SocketLimits } from './limits.ts';
@@ -19,11 +19,16 @@ const CLOSE = { invalid: 4400, forbidden: 4403, restart: 1012, overload: 1013 } 
 /** For the other side to answer a close frame. */
 const CLOSE_WAIT_MS = 5000;
 
-const TOO_DEEP = 'The payload is nested too deep';
+const TOO_MUCH = 'The payload is nested too deep or holds too much';
 
 /** graphql-ws sends the payload of a ping back, and no stack is deep enough to write down whatever can be read. */
-function isTooDeep(payload: unknown): boolean {
-  return isDeeperThan(OPERATION_LIMITS.variableDepth, payload);
+function isTooMuch(payload: unknown): boolean {
+  try {
+    assertVariables(payload);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 export interface WebSocketOptions {
@@ -68,14 +73,14 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
     params: Readonly<Record<string, unknown>> | undefined,
   ): Promise<boolean> {
     const { socket, address } = connection;
-    if (isTooDeep(params)) {
-      close(socket, CLOSE.invalid, TOO_DEEP);
+    if (isTooMuch(params)) {
+      close(socket, CLOSE.invalid, TOO_MUCH);
       return true;
     }
     let authenticated: Authenticated;
     try {
       const given = params?.['authorization'] ?? params?.['Authorization'];
-      authenticated = await authenticate(tokenIn(given, true), address);
+      authenticated = await authenticate(tokenIn(given), address);
     } catch (error) {
       if (error instanceof AppError && error.http < 500 && error.code !== 'RATE_LIMITED') return false;
       connection.log.warn({ err: error }, 'could not authenticate a socket');
@@ -149,7 +154,7 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
         protocol: socket.protocol,
         send,
         onPing: (payload) =>
-          isTooDeep(payload) ? close(socket, CLOSE.invalid, TOO_DEEP) : send(JSON.stringify({ type: 'pong', payload })),
+          isTooMuch(payload) ? close(socket, CLOSE.invalid, TOO_MUCH) : send(JSON.stringify({ type: 'pong', payload })),
         close: (code, reason) => close(socket, code ?? CLOSE.overload, reason ?? ''),
         onMessage: (handle) =>
           socket.on('message', (data) => {
