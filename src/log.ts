@@ -20,12 +20,16 @@ const REDACTED = [
   '*.apiKey',
 ];
 
-/** `?e=…&s=…` of a signed link, and bearer tokens, wherever they stand in a text. */
-const SECRET_IN_TEXT = /((?:[?&]s=)|(?:bearer\s+))[\w\-.~+/=]+/gi;
+/** `?e=…&s=…` of a signed link, `Bearer …`, and tokens wherever they stand. */
+const SECRET = /((?:[?&]|%3f|%26)s(?:=|%3d)|bearer\s+)[\w\-.~+/=]+|eyJ[\w-]+\.[\w-]+\.[\w-]*/gi;
+/** What some terminal acts on or takes for the end of a line, beyond what JSON escapes by itself. */
+const CONTROL = /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
 
-/** Removes signatures and tokens from a text that is about to be logged. */
-function redactText(text: string): string {
-  return text.replace(SECRET_IN_TEXT, '$1[redacted]');
+/** The last look at a line: no signature and no token leaves, whatever value it came in. */
+function clean(line: string): string {
+  return line
+    .replace(SECRET, (_, before: string | undefined) => `${before ?? ''}[redacted]`)
+    .replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function serializeError(error: unknown): unknown {
@@ -33,8 +37,8 @@ function serializeError(error: unknown): unknown {
   const { name, message, stack } = error;
   return {
     type: name,
-    message: redactText(message),
-    stack: stack && redactText(stack),
+    message,
+    stack,
     code: (error as { code?: unknown }).code,
     ...(error.cause === undefined ? {} : { cause: serializeError(error.cause) }),
   };
@@ -54,6 +58,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: REDACTED, censor: '[redacted]' },
       serializers: { err: serializeError },
+      hooks: { streamWrite: clean },
     },
     destination ?? pino.destination({ dest: 1, sync: true }),
   );

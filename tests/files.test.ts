@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import { parse as parseDisposition } from 'content-disposition';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -166,6 +167,19 @@ describe('GET /files', () => {
       expect([gone.status, gone.json.errors[0].extensions.code]).toEqual([404, 'NOT_FOUND']);
     }
     expect((await get(links.sign(file('a')), {}, 'POST')).status).toBe(405);
+  });
+
+  it('many over one connection leave nothing behind on it', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on('warning', note);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let n = 0; n < 15; n++) {
+      expect((await send(edge.url + links.sign(file('a')), { agent })).status).toBe(200);
+    }
+    agent.destroy();
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
   });
 
   it('what a browser could run is offered for saving', async () => {

@@ -44,7 +44,7 @@ describe('a start that fails', () => {
     ['a secret that is too short', 'secret', '32'],
   ])('explains %s', async (_name, file, sentence) => {
     await writeFile(join(folder, file), 'not what it should be');
-    const failure = await startApp({ DATA_DIR: folder }).catch((error: unknown) => error);
+    const failure = await startApp({ DATA_DIR: folder, JWT_SECRET: '' }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ConfigError);
     expect((failure as Error).message).toContain(sentence);
   });
@@ -56,7 +56,7 @@ it.skipIf(process.platform !== 'linux')('says so where no folder can be made (/p
 
 describe('the data folder', () => {
   it('keeps what is secret from other users of the machine', async () => {
-    const app = await startApp({ DATA_DIR: folder });
+    const app = await startApp({ DATA_DIR: folder, JWT_SECRET: '' });
     await app.guest();
     for (const name of ['secret', 'service.json', 'heirloom.sqlite', 'heirloom.sqlite-wal']) {
       expect([name, ((await stat(join(folder, name))).mode & 0o777).toString(8)]).toEqual([name, '600']);

@@ -103,15 +103,17 @@ export function createFiles({ links, source, storage }: FilesOptions) {
     }
     const content = await storage.open(file.storageKey, range ?? undefined);
     if (content === null) throw new AppError('NOT_FOUND', 'This file is no longer here.');
+    const stalled = () => res.destroy();
     try {
       // Gone while the file was being opened: a pipeline into a closed answer would never close its source.
       if (res.destroyed) return;
       res.writeHead(status, all);
-      req.socket.setTimeout(STALLED_MS, () => res.destroy());
+      req.socket.setTimeout(STALLED_MS, stalled);
       await pipeline(content, res);
     } finally {
       content.destroy();
-      req.socket.setTimeout(0);
+      // With the listener, which would stay with a connection that is kept for the next file.
+      req.socket.setTimeout(0, stalled);
     }
   };
 }

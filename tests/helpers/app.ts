@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { createApp, type App } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
+import { assertNoSecrets, assertNoSecretsStored, CANARY_ENV, watchLog } from './canaries.ts';
 
 export interface GraphQLAnswer {
   status: number;
@@ -47,6 +48,7 @@ async function answerOf(response: Response): Promise<GraphQLAnswer> {
   } catch {
     throw new Error(`no JSON, status ${response.status}: ${text.slice(0, 300)}`);
   }
+  if (body.errors !== undefined) assertNoSecrets(JSON.stringify(body.errors), 'an error');
   return { status: response.status, headers: response.headers, data: body.data, errors: body.errors ?? [] };
 }
 
@@ -100,18 +102,24 @@ export function clientOf(url: string): TestClient {
   return self;
 }
 
+const LEVELS: Record<string, number> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
+
 /**
- * The whole service on a free port and a data folder of its own; both go with the test.
+ * The whole service on a free port and a data folder of its own; both go with the test. It knows secrets, and closing it
+ * fails when one of them is found in its log (all of it, whatever LOG_LEVEL says) or its database.
  *
  * @param lines where its log goes, at LOG_LEVEL.
  */
 export async function startApp(env: Record<string, string> = {}, lines: string[] = []): Promise<TestApp> {
   const dataDir = env['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'heirloom-test-')));
-  const config = readConfig({ PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...env });
-  const app = await createApp(
-    config,
-    createLog(env['LOG_LEVEL'] ?? 'silent', { write: (line) => void lines.push(line) }),
-  );
+  const config = readConfig({ PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...CANARY_ENV, ...env });
+  const watch = watchLog('the log');
+  const wanted = LEVELS[env['LOG_LEVEL'] ?? 'silent'] ?? Infinity;
+  const write = (line: string): void => {
+    watch.say(line);
+    if (Number(/"level":(\d+)/.exec(line)?.[1]) >= wanted) lines.push(line);
+  };
+  const app = await createApp(config, createLog('debug', { write }));
   const { url } = await app.listen();
   return {
     ...clientOf(url),
@@ -119,6 +127,8 @@ export async function startApp(env: Record<string, string> = {}, lines: string[]
     app,
     async close() {
       await app.close();
+      watch.check();
+      await assertNoSecretsStored(dataDir);
       if (env['DATA_DIR'] === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };

@@ -13,6 +13,7 @@ import { createLog } from '../../src/log.ts';
 import { createEventBus } from '../../src/pubsub/pubsub.ts';
 import { createLinks } from '../../src/storage/links.ts';
 import { createSpool, type IncomingFile } from '../../src/storage/spool.ts';
+import { assertNoSecrets } from './canaries.ts';
 
 type Topics = { tick: { n: number; text: string } };
 
@@ -238,6 +239,7 @@ export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'
     async stop() {
       await server.close(200);
       await rm(dir, { recursive: true, force: true });
+      assertNoSecrets(lines.join(''), 'the log');
     },
   };
 }

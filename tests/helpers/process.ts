@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { assertNoSecretsStored, CANARY_ENV, watchLog } from './canaries.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -28,27 +29,39 @@ export class DidNotStart extends Error {
   }
 }
 
-/** `node src/main.ts` on a free port; killed with the test. @throws DidNotStart */
+/**
+ * `node src/main.ts` on a free port; killed with the test, which fails when it has given away a secret.
+ *
+ * @throws DidNotStart
+ */
 export async function startProcess(dataDir: string, env: Record<string, string> = {}): Promise<ServiceProcess> {
   const began = performance.now();
   const child = spawn(join(ROOT, 'node_modules/.bin/node'), ['src/main.ts'], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...env },
+    env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...CANARY_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  const watch = watchLog('the log of a process');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+    watch.check();
+    await assertNoSecretsStored(dataDir);
+  });
   const lines: string[] = [];
   let rest = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
     const parts = (rest + chunk.toString()).split('\n');
     rest = parts.pop() ?? '';
+    watch.say(parts.join('\n'));
     lines.push(...parts);
   });
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   const url = await new Promise<string>((resolve, reject) => {
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
+      watch.say(chunk.toString());
       const found = /listening on (http:\S+)/.exec(stderr)?.[1];
       if (found !== undefined) resolve(found);
     });
