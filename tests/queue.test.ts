@@ -60,20 +60,13 @@ async function openStore(): Promise<
 
 queueContract('local queue', openStore);
 
-async function fill(database: Database, rows: { kind: string; group: string }[]): Promise<void> {
-  const createdAt = new Date();
-  await database.fork().insertMany(
-    JobEntity,
-    rows.map(({ kind, group }) => ({
-      id: newId(),
-      createdAt,
-      kind,
-      refId: newId(),
-      groupId: group,
-      notBefore: new Date(0),
-      fence: 0,
-      crashes: 0,
-    })),
+/** Adds `count` waiting jobs of a kind, one after the other in each of `groups` groups. */
+async function fill(database: Database, kind: string, count: number, groups = 1): Promise<void> {
+  await database.fork().execute(
+    `insert into job (id, created_at, kind, ref_id, group_id, not_before)
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
+      select printf('%s-%012d', ?, i), ?, ?, printf('%s %d', ?, i), 'group ' || (i % ?), 0 from n`,
+    [count, kind, Date.now(), kind, kind, groups],
   );
 }
 
@@ -92,40 +85,44 @@ describe('local queue on SQLite', () => {
     const { database } = await open();
     const plan = await database
       .fork()
-      .execute<{ detail: string }[]>(`explain query plan ${NEXT_OF_GROUP} order by id limit 1`, ['g', 'work', 0]);
+      .execute<{ detail: string }[]>(`explain query plan ${NEXT_OF_GROUP} order by id limit 1`, ['work', 'g', 0]);
     const details = plan.map((row) => row.detail).join('\n');
     expect(details).toContain('SEARCH job USING INDEX');
-    expect(details).toContain('lease_owner=? AND group_id=?');
+    expect(details).toContain('kind=? AND lease_owner=? AND group_id=?');
     expect(details).not.toMatch(/SCAN|TEMP B-TREE/);
   });
 
   test.each([
-    ['one group', () => 'one'],
-    ['a thousand groups', (index: number) => `group ${index % 1000}`],
-  ])('C8: with 10,000 jobs of %s waiting, a claim takes under 5 ms', async (_name, groupOf) => {
-    const { database, local } = await open();
-    await fill(
-      database,
-      Array.from({ length: 10_000 }, (_, index) => ({ kind: 'work', group: groupOf(index) })),
-    );
-    const queue = local();
-    const work = createWork();
-    const times: number[] = [];
-    await queue.start({ work: work.handler });
-    for (let round = 1; round <= 100; round++) {
-      const before = performance.now();
-      work.end();
-      while (work.claims.length < round) await new Promise((resolve) => setImmediate(resolve));
-      times.push(performance.now() - before);
+    ['of one group', 'work', 1],
+    ['of a thousand groups', 'work', 1000],
+    ['of another kind in the same group', 'other', 1],
+  ])('C8: a claim among 100,000 waiting jobs %s costs what it costs among 30', async (_name, kind, groups) => {
+    const medians: number[] = [];
+    for (const count of [30, 100_000]) {
+      const { database, local } = await open();
+      await fill(database, kind, count, groups);
+      if (kind !== 'work') await fill(database, 'work', 30);
+      const queue = local();
+      const work = createWork();
+      const times: number[] = [];
+      await queue.start({ work: work.handler });
+      for (let round = 1; round <= 30; round++) {
+        const began = performance.now();
+        work.end();
+        while (work.claims.length < round) await new Promise((resolve) => setImmediate(resolve));
+        times.push(performance.now() - began);
+      }
+      // From the end of one run to the start of the next: the delete of the one and the claim of the other.
+      medians.push(times.toSorted((a, b) => a - b)[15]!);
+      await queue.close(0);
     }
-    // From the end of one run to the start of the next: the delete of the one and the claim of the other.
-    expect(times.toSorted((a, b) => a - b)[50]).toBeLessThan(5);
-    expect((await queue.stats('work')).waiting).toBe(9900);
+    const [few, many] = medians as [number, number];
+    expect(many).toBeLessThan(Math.max(2 * few, few + 1));
   });
 
   test('C4: a run whose job was taken over is told so, and its late end leaves the job alone', async () => {
     const { database, local, transaction } = await open();
-    const queue = local({ leaseMs: 150 });
+    const queue = local({ checkMs: 50 });
     const work = createWork();
     await queue.start({ work: work.handler });
     const refId = newId();
@@ -133,35 +130,20 @@ describe('local queue on SQLite', () => {
     queue.wake();
     await vi.waitFor(() => expect(work.underWay()).toBe(1));
     await database.fork().nativeUpdate(JobEntity, { refId }, { leaseOwner: 'another process', fence: 2 });
-    await vi.waitFor(() => expect(work.claims[0]?.signal.reason).toBe('lease-lost'));
+    await vi.waitFor(() => expect(work.claims[0]?.signal.reason).toBe('claim-lost'));
     work.end();
     await vi.waitFor(async () => expect((await queue.stats()).running).toBe(0));
     const [row] = await database.fork().find(JobEntity, { refId });
     expect(row).toMatchObject({ leaseOwner: 'another process', fence: 2 });
   });
 
-  test('renews the lease of what runs', async () => {
-    const { database, local, transaction } = await open();
-    const queue = local({ leaseMs: 150 });
-    const work = createWork();
-    await queue.start({ work: work.handler });
-    await transaction((em) => queue.add(em, { kind: 'work', refId: newId(), groupId: 'a' }));
-    queue.wake();
-    await vi.waitFor(() => expect(work.underWay()).toBe(1));
-    const leaseUntil = async (): Promise<number> =>
-      (await database.fork().find(JobEntity, {}))[0]?.leaseUntil?.getTime() ?? 0;
-    const first = await leaseUntil();
-    await vi.waitFor(async () => expect(await leaseUntil()).toBeGreaterThan(first + 100));
-    expect(work.claims[0]?.signal.aborted).toBe(false);
-  });
-
   test.each([
     ['forward', 86_400_000],
     ['back', -86_400_000],
-  ])('C10: the wall clock set %s by a day neither ends a lease nor holds up work', async (_name, jump) => {
+  ])('C10: the wall clock set %s by a day neither ends a run nor holds up work', async (_name, jump) => {
     const { local, transaction } = await open();
     let offset = 0;
-    const queue = local({ leaseMs: 150, now: () => Date.now() + offset });
+    const queue = local({ checkMs: 50, now: () => Date.now() + offset });
     const work = createWork();
     await queue.start({ work: work.handler });
     await transaction(async (em) => {
@@ -204,7 +186,7 @@ describe('local queue on SQLite', () => {
     const work = createWork();
     await queue.start({ work: work.handler });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    await fill(database, [{ kind: 'work', group: 'a' }]);
+    await fill(database, 'work', 1);
     await vi.waitFor(() => expect(work.claims.length).toBe(1), { timeout: 2000 });
   });
 });

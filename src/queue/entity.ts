@@ -13,15 +13,17 @@ export const JobEntity = defineEntity({
     /** Who takes turns: the session. */
     groupId: p.string(),
     notBefore: p.datetime(),
-    /** The process that holds it; null = waiting. */
+    /**
+     * The process that holds it; null = waiting. No clock ends this: whoever holds the lock of the data folder knows that
+     * every other process has died.
+     */
     leaseOwner: p.string().nullable(),
-    leaseUntil: p.datetime().nullable(),
     /** Goes up with each claim; a late writer with an older fence loses. */
     fence: p.integer().default(0),
     /** How often it ended the process that worked on it. After the first time it runs alone. */
     crashes: p.integer().default(0),
   },
   uniques: [{ properties: ['kind', 'refId'] }],
-  indexes: [{ properties: ['leaseOwner', 'groupId', 'id'] }],
+  indexes: [{ properties: ['kind', 'leaseOwner', 'groupId', 'id'] }],
 });
 export type Job = InferEntity<typeof JobEntity>;

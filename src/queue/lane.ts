@@ -14,7 +14,7 @@ export interface Lane {
   /** A job that has ended a process waits: it runs alone, and before all others. */
   expectAlone(id: string, at: number): void;
   /** Claims the next job that may start: null when there is none, `nothing` when one was expected but is gone. */
-  claim(rows: JobRows, now: number, until: number): Promise<JobRow | 'nothing' | null>;
+  claim(rows: JobRows, now: number): Promise<JobRow | 'nothing' | null>;
   /** What a run that has ended means for those that wait. */
   settled(job: RunningJob, settlement: Settlement): void;
   /** When something may start next without anything ending first, ms since the epoch; null when nothing will. */
@@ -45,12 +45,12 @@ export function createLane(kind: string, handler: JobHandler): Lane {
     return running.size < handler.concurrency;
   }
 
-  async function claimTurn(rows: JobRows, now: number, until: number): Promise<JobRow | 'nothing' | null> {
+  async function claimTurn(rows: JobRows, now: number): Promise<JobRow | 'nothing' | null> {
     const turn = turns.next(now, mayRun);
     if (turn === null) return null;
     const group: GroupOfKind = { kind, groupId: turn.group };
     const busy = Array.from(running.values(), (job) => job.refId);
-    const row = await rows.claim(group, busy, now, until);
+    const row = await rows.claim(group, busy, now);
     if (row !== null) {
       turns.served(turn.group);
       return row;
@@ -69,11 +69,11 @@ export function createLane(kind: string, handler: JobHandler): Lane {
     hasRoom,
     prune: turns.prune,
 
-    async claim(rows, now, until) {
+    async claim(rows, now) {
       if (!hasRoom(now)) return null;
       const id = ripeAlone(now);
-      if (id === undefined) return claimTurn(rows, now, until);
-      const row = await rows.claimOne(id, until);
+      if (id === undefined) return claimTurn(rows, now);
+      const row = await rows.claimOne(id);
       alone.delete(id);
       return row ?? 'nothing';
     },

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { newId } from '../db/ids.ts';
 import type { Log } from '../log.ts';
-import { createHeartbeat } from './heartbeat.ts';
+import { createClaimWatch } from './claim-watch.ts';
 import { createLane, type Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import { recover } from './recover.ts';
@@ -15,8 +15,8 @@ export interface LocalQueueOptions {
   log: Log;
   /** This process; default a new id. */
   ownerId?: string;
-  /** How long a lease lasts unless renewed, in ms; default 30,000. Renewed three times as often. */
-  leaseMs?: number;
+  /** How often what runs is compared with its row, in ms; default 10,000. */
+  checkMs?: number;
   /** How often a job may end the process before it is abandoned; default 3. */
   maxCrashes?: number;
   /** How often rows are compared with what is remembered of them, in ms, should anything be missed; default 10,000. */
@@ -51,7 +51,7 @@ async function settledWithin(jobs: Iterable<RunningJob>, ms: number): Promise<vo
  * The caller holds the lock of the data folder: at start every job in other hands belongs to a process that has died.
  */
 export function createLocalQueue(options: LocalQueueOptions): Queue {
-  const { log, leaseMs = 30_000, compareMs = 10_000, maxCrashes = 3, now = Date.now } = options;
+  const { log, checkMs = 10_000, compareMs = 10_000, maxCrashes = 3, now = Date.now } = options;
   const rows = createJobRows(options.fork(), options.ownerId ?? newId());
   const lanes = new Map<string, Lane>();
   // Handlers must not run inside the transaction or request of whoever happened to wake the queue.
@@ -65,13 +65,12 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
   let closed: Promise<void> | undefined;
 
   const isOpen = (): boolean => state === 'open';
-  const until = (): number => now() + leaseMs;
   const allRunning = (): RunningJob[] => [...lanes.values()].flatMap((lane) => [...lane.running.values()]);
-  const heartbeat = createHeartbeat({ rows, log, everyMs: leaseMs / 3, running: allRunning, until });
+  const watch = createClaimWatch({ rows, log, everyMs: checkMs, running: allRunning });
 
   async function fill(lane: Lane): Promise<void> {
     while (isOpen()) {
-      const row = await lane.claim(rows, now(), until());
+      const row = await lane.claim(rows, now());
       if (row === null) return;
       if (row === 'nothing') continue;
       if (!isOpen()) {
@@ -81,7 +80,7 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
       lane.claimedAt = performance.now();
       const job = startRun({ rows, log, handler: lane.handler, closed: () => state === 'closed' }, row);
       lane.running.set(job.id, job);
-      heartbeat.start();
+      watch.start();
       void follow(lane, job);
     }
   }
@@ -89,7 +88,7 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
   async function follow(lane: Lane, job: RunningJob): Promise<void> {
     const settlement = await job.settled;
     lane.running.delete(job.id);
-    if (allRunning().length === 0) heartbeat.stop();
+    if (allRunning().length === 0) watch.stop();
     lane.settled(job, settlement);
     pump();
   }
@@ -97,8 +96,10 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
   /** Takes in what the rows say; whatever `add` or a run have announced comes to the same. */
   async function compare(): Promise<void> {
     comparedAt = performance.now();
-    for (const { kind, groupId, nextAt } of await rows.groups()) lanes.get(kind)?.expect(groupId, nextAt);
-    for (const lane of lanes.values()) lane.prune();
+    for (const lane of lanes.values()) {
+      for (const { groupId, nextAt } of await rows.groups(lane.kind)) lane.expect(groupId, nextAt);
+      lane.prune();
+    }
   }
 
   function arm(failed: boolean): void {
@@ -143,7 +144,7 @@ export function createLocalQueue(options: LocalQueueOptions): Queue {
     for (const job of allRunning()) job.stop('shutdown');
     await settledWithin(allRunning(), ABORT_MS);
     state = 'closed';
-    heartbeat.stop();
+    watch.stop();
     for (const job of allRunning()) {
       log.warn({ job: job.kind, refId: job.refId }, 'a job did not stop in time; it will run again');
       await rows.putBack(job);

@@ -19,13 +19,13 @@ export interface Claim {
   /** How often this job has ended the process so far. */
   readonly crashes: number;
   /**
-   * Aborts when the job is removed, when its lease is lost, or when the process has to stop; `reason` is a
+   * Aborts when the job is removed, when somebody else has claimed it, or when the process has to stop; `reason` is a
    * {@link StopReason}.
    */
   readonly signal: AbortSignal;
 }
 
-export type StopReason = 'cancelled' | 'lease-lost' | 'shutdown';
+export type StopReason = 'cancelled' | 'claim-lost' | 'shutdown';
 
 /** Done, or to be tried again at a time. */
 export type Outcome = { done: true } | { done: false; retryAt: Date };

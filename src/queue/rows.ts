@@ -24,7 +24,8 @@ export interface RemovedRow {
 export type GroupOfKind = Pick<JobRow, 'kind' | 'groupId'>;
 
 /** Waiting jobs of a group: when the first of them may start (ms since the epoch). */
-export interface WaitingGroup extends GroupOfKind {
+interface WaitingGroup {
+  readonly groupId: string;
   readonly nextAt: number;
 }
 
@@ -37,14 +38,11 @@ const marks = (list: readonly unknown[]): string => list.map(() => '?').join(', 
  */
 const ADD = `insert into job (id, created_at, kind, ref_id, group_id, not_before, fence, crashes) values (?, ?, ?, ?, ?, ?, 0, 0)
   on conflict (kind, ref_id) do update set created_at = excluded.created_at, not_before = excluded.not_before,
-    lease_owner = null, lease_until = null where lease_owner is not null`;
+    lease_owner = null where lease_owner is not null`;
 
-/**
- * The oldest of a group that may start. Walks the index (lease_owner, group_id, id) in order; the plus keeps SQLite from
- * taking the index on `kind` instead, which would sort every job of that kind.
- */
+/** The oldest of a group that may start. Walks the index (kind, lease_owner, group_id, id) in order. */
 export const NEXT_OF_GROUP = `select id from job
-  where lease_owner is null and group_id = ? and +kind = ? and not_before <= ? and crashes = 0`;
+  where kind = ? and lease_owner is null and group_id = ? and not_before <= ? and crashes = 0`;
 
 /** The statements of the local queue. Each is short: they share one connection with everything else. */
 export function createJobRows(em: EntityManager, owner: string) {
@@ -57,10 +55,10 @@ export function createJobRows(em: EntityManager, owner: string) {
     return affectedRows;
   }
 
-  async function claimWhere(select: string, params: unknown[], until: number): Promise<JobRow | null> {
+  async function claimWhere(select: string, params: unknown[]): Promise<JobRow | null> {
     const rows = await em.execute<JobRow[]>(
-      `update job set lease_owner = ?, lease_until = ?, fence = fence + 1 where id = (${select}) returning ${ROW}`,
-      [owner, until, ...params],
+      `update job set lease_owner = ?, fence = fence + 1 where id = (${select}) returning ${ROW}`,
+      [owner, ...params],
     );
     return rows[0] ?? null;
   }
@@ -77,29 +75,32 @@ export function createJobRows(em: EntityManager, owner: string) {
      * The oldest job of a group that may start, without those that have to run alone. `busy` are the refIds that are
      * being worked on: one that was added again waits until its first run has ended.
      */
-    claim(turn: GroupOfKind, busy: readonly string[], now: number, until: number): Promise<JobRow | null> {
+    claim(turn: GroupOfKind, busy: readonly string[], now: number): Promise<JobRow | null> {
       const sql = `${NEXT_OF_GROUP} and ref_id not in (${marks(busy)}) order by id limit 1`;
-      return claimWhere(sql, [turn.groupId, turn.kind, now, ...busy], until);
+      return claimWhere(sql, [turn.kind, turn.groupId, now, ...busy]);
     },
 
-    claimOne(id: string, until: number): Promise<JobRow | null> {
-      return claimWhere('select id from job where id = ? and lease_owner is null', [id], until);
+    claimOne(id: string): Promise<JobRow | null> {
+      return claimWhere('select id from job where id = ? and lease_owner is null', [id]);
     },
 
     /** When the first waiting job of a group may start; null when none waits. */
     async nextAt(turn: GroupOfKind, busy: readonly string[]): Promise<number | null> {
       const [row] = await em.execute<{ at: number | null }[]>(
         `select min(not_before) as at from job
-          where lease_owner is null and group_id = ? and +kind = ? and crashes = 0 and ref_id not in (${marks(busy)})`,
-        [turn.groupId, turn.kind, ...busy],
+          where kind = ? and lease_owner is null and group_id = ? and crashes = 0 and ref_id not in (${marks(busy)})`,
+        [turn.kind, turn.groupId, ...busy],
       );
       return row?.at ?? null;
     },
 
-    /** Every group with jobs that wait, the one with the oldest job first. */
-    groups(): Promise<WaitingGroup[]> {
-      return em.execute<WaitingGroup[]>(`select kind, group_id as groupId, min(not_before) as nextAt from job
-        where lease_owner is null and crashes = 0 group by kind, group_id order by min(id)`);
+    /** Every group with jobs of a kind that wait, the one with the oldest job first. */
+    groups(kind: string): Promise<WaitingGroup[]> {
+      return em.execute<WaitingGroup[]>(
+        `select group_id as groupId, min(not_before) as nextAt from job
+          where kind = ? and lease_owner is null and crashes = 0 group by group_id order by min(id)`,
+        [kind],
+      );
     },
 
     /** Waiting jobs that have ended a process, oldest first. */
@@ -118,7 +119,7 @@ export function createJobRows(em: EntityManager, owner: string) {
     },
 
     async reclaim(id: string): Promise<void> {
-      await changed('update job set crashes = crashes + 1, lease_owner = null, lease_until = null where id = ?', [id]);
+      await changed('update job set crashes = crashes + 1, lease_owner = null where id = ?', [id]);
     },
 
     async remove(id: string): Promise<void> {
@@ -141,19 +142,14 @@ export function createJobRows(em: EntityManager, owner: string) {
     /** Lets it wait again, until `notBefore` if given. False for a late writer. */
     async putBack(held: Held, notBefore?: number): Promise<boolean> {
       const set = notBefore === undefined ? '' : ', not_before = ?';
-      const sql = `update job set lease_owner = null, lease_until = null${set} where id = ? and fence = ? and lease_owner = ?`;
+      const sql = `update job set lease_owner = null${set} where id = ? and fence = ? and lease_owner = ?`;
       const params = [...(notBefore === undefined ? [] : [notBefore]), held.id, held.fence, owner];
       return (await changed(sql, params)) > 0;
     },
 
-    /** Renews the leases of `held`; resolves to those that are lost: gone, or with another owner or fence. */
-    async renew(held: readonly Held[], until: number): Promise<string[]> {
+    /** Those of `held` that are lost: gone, or with another owner or fence. */
+    async lost(held: readonly Held[]): Promise<string[]> {
       const ids = held.map((job) => job.id);
-      await changed(`update job set lease_until = ? where lease_owner = ? and id in (${marks(ids)})`, [
-        until,
-        owner,
-        ...ids,
-      ]);
       const rows = await em.execute<{ id: string; fence: number; leaseOwner: string | null }[]>(
         `select id, fence, lease_owner as leaseOwner from job where id in (${marks(ids)})`,
         ids,

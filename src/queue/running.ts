@@ -5,7 +5,7 @@ import type { JobRow, JobRows } from './rows.ts';
 /** A claim under way in this process. */
 export interface RunningJob extends JobRow {
   readonly signal: AbortSignal;
-  /** The run has returned and its row is being written: no lease to lose any more. */
+  /** The run has returned and its row is being written: no claim to lose any more. */
   readonly settling: boolean;
   /** Resolves when the run has ended and its row says so; never rejects. */
   readonly settled: Promise<Settlement>;

@@ -172,7 +172,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
       await succeed(running, await deps.attempt(running, photo, AbortSignal.any([signal, timeout])));
       return DONE;
     } catch (error) {
-      if (error instanceof LostClaim) return stopped(running, 'lease-lost');
+      if (error instanceof LostClaim) return stopped(running, 'claim-lost');
       if (signal.aborted) return stopped(running, signal.reason as StopReason);
       if (timeout.aborted) {
         const message = `The restoration took longer than ${deps.timeoutSeconds} seconds.`;
