@@ -33,20 +33,23 @@ export const FAILPOINTS = [
 
 export type Failpoint = (typeof FAILPOINTS)[number];
 
+const ACTIONS = ['kill', 'stop', 'throw'] as const;
+type Action = (typeof ACTIONS)[number];
+
 /** What happens at a failpoint. */
 export interface Fault {
   readonly point: Failpoint;
-  /** SIGKILL, or an error as from a disk (EIO). */
-  readonly action: 'kill' | 'throw';
+  /** SIGKILL, SIGSTOP (until SIGCONT), or an error as from a disk (EIO). */
+  readonly action: Action;
   /** At which time that the point is reached, from 1; only then. */
   readonly time: number;
 }
 
-/** `NAME:kill`, `NAME:throw`, or with a number at the end for another time than the first. */
-export const FAULT = new RegExp(`^(${FAILPOINTS.join('|')}):(kill|throw)(?::([1-9]\\d{0,5}))?$`);
+/** `NAME:ACTION`, with a number at the end for another time than the first. */
+export const FAULT = new RegExp(`^(${FAILPOINTS.join('|')}):(${ACTIONS.join('|')})(?::([1-9]\\d{0,5}))?$`);
 
 /** @param text that fits {@link FAULT}. */
 export function readFault(text: string): Fault {
   const [, point, action, time = '1'] = FAULT.exec(text) ?? [];
-  return { point: point as Failpoint, action: action as Fault['action'], time: Number(time) };
+  return { point: point as Failpoint, action: action as Action, time: Number(time) };
 }

@@ -29,7 +29,10 @@ export function withFault<P extends Ports>(ports: P, fault: Fault): P {
 
   function reach(point: Failpoint): void {
     if (point !== fault.point || ++times !== fault.time) return;
-    if (fault.action === 'kill') process.kill(process.pid, 'SIGKILL');
+    if (fault.action !== 'throw') {
+      process.kill(process.pid, fault.action === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+      return;
+    }
     throw Object.assign(new Error(`EIO: the failpoint ${point}`), { code: 'EIO' });
   }
 

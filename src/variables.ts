@@ -118,11 +118,11 @@ export const VARIABLES = {
   fault: variable(
     'FAILPOINT',
     text
-      .regex(FAULT, `must be NAME:kill or NAME:throw, NAME one of ${FAILPOINTS.join(', ')}`)
+      .regex(FAULT, `must be NAME:kill, NAME:stop or NAME:throw, NAME one of ${FAILPOINTS.join(', ')}`)
       .transform(readFault)
       .optional(),
     undefined,
-    'For tests only, refused in production: where to end the process or let something fail, e.g. `result-stored:kill`; `result-stored:throw:2` = the second time.',
+    'For tests only, refused in production: where to end (`kill`) or halt (`stop`) the process or let something fail (`throw`), e.g. `result-stored:kill`, or `result-stored:throw:2` for the second time.',
   ),
 
   // Data

@@ -108,5 +108,5 @@ it('C3: failpoints are named, and none is taken in production', () => {
   expect(readConfig(production).fault).toBeUndefined();
   expect(() => readConfig({ ...production, FAILPOINT: 'result-stored:kill' })).toThrow('FAILPOINT is set');
   for (const wrong of ['result-stored', 'nowhere:kill', 'result-stored:kill:0', 'result-stored:explode'])
-    expect(() => readConfig({ FAILPOINT: wrong })).toThrow('must be NAME:kill or NAME:throw');
+    expect(() => readConfig({ FAILPOINT: wrong })).toThrow('must be NAME:kill, NAME:stop or NAME:throw');
 });
