@@ -33,11 +33,12 @@ function openFiles(): number {
 function part(name: string, value: string): string {
   return `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
 }
-/** A stream in pieces of odd sizes. */
+/** A stream in pieces of odd sizes, each with memory of its own as those from the network. */
 function pieces(content: Buffer, size: number): Readable {
   return Readable.from(
     (function* () {
-      for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size);
+      for (let at = 0; at < content.length; at += size)
+        yield Buffer.from(new Uint8Array(content.subarray(at, at + size)).buffer);
     })(),
     { objectMode: false },
   );
@@ -59,6 +60,15 @@ describe('spool', () => {
       expect(await leftOver()).toEqual([]);
     },
   );
+
+  test('C24: gives the memory of a chunk back once it is written, unless others share it', async () => {
+    const own = Buffer.from(new Uint8Array(100_000).fill(1).buffer);
+    const shared = Buffer.alloc(200_000, 2);
+    const chunks = [own, shared.subarray(0, 100_000)];
+    const file = await create().spool(Readable.from(chunks, { objectMode: false }));
+    expect(chunks.map(({ length }) => length)).toEqual([0, 100_000]);
+    expect(await readFile(file.path)).toEqual(Buffer.concat([Buffer.alloc(100_000, 1), shared.subarray(0, 100_000)]));
+  });
 
   test('C19: takes a file of exactly the limit, refuses one byte more', async () => {
     const spool = create(MB);

@@ -34,7 +34,9 @@ async function syncFolder(path: string): Promise<void> {
 async function syncFile(path: string): Promise<void> {
   const file = await open(path, 'r+');
   try {
-    await file.chmod(0o600);
+    // A change of the mode, even to itself, would make a file that is durable already wait for the journal again.
+    const { mode } = await file.stat();
+    if ((mode & 0o777) !== 0o600) await file.chmod(0o600);
     await file.sync();
   } finally {
     await file.close();

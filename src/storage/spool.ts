@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Writable, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { AppError, toAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -23,8 +24,8 @@ export interface IncomingFile {
   readonly spooled: Promise<SpooledFile>;
 }
 
-/** Bytes gathered before a write: busboy's parts are small, and each write costs a trip to the thread pool. */
-const BATCH_BYTES = 256 * 1024;
+/** Bytes that may gather while others are written: busboy's parts are small, and each write is a trip to the thread pool. */
+const GATHERED_BYTES = 512 * 1024;
 const TEMPORARY = '.part';
 
 /** A stream of graphql-upload-minimal says so when busboy has cut it off at its own limit. */
@@ -33,7 +34,7 @@ type UploadStream = Readable & { truncated?: boolean };
 export interface Spool {
   /**
    * Writes a stream to a temporary file while it counts and hashes; resolves when it is durable. On any failure the
-   * stream is destroyed and the file removed.
+   * stream is destroyed and the file removed. The chunks are its own from then on: what is written is freed.
    *
    * @throws AppError PAYLOAD_TOO_LARGE as soon as `maxBytes` is passed, STORAGE_FULL, BAD_USER_INPUT when the stream
    *   fails or ends too early; the reason of `signal` when it aborts.
@@ -52,36 +53,41 @@ async function writeAll(file: FileHandle, chunks: Uint8Array[]): Promise<void> {
   while (bytesWritten < total) bytesWritten += (await file.write(rest, bytesWritten)).bytesWritten;
 }
 
-/** Takes chunks, writes them in batches, one batch behind: the next is gathered while the last is written. */
-function createBatches(file: FileHandle): {
-  add(chunk: Uint8Array): Promise<void>;
-  end(): Promise<void>;
-  /** Resolves when nothing is being written any more, whatever came of it. */
-  idle(): Promise<void>;
-} {
-  let batch: Uint8Array[] = [];
-  let gathered = 0;
-  let writing: Promise<void> = Promise.resolve();
-  async function next(): Promise<void> {
-    await writing;
-    writing = writeAll(file, batch);
-    // Awaited with the next batch; until then nobody listens.
-    writing.catch(() => {});
-    batch = [];
-    gathered = 0;
+/**
+ * Gives the memory of chunks back at once. Left to the garbage collector, 200 MB of uploads cost it eight passes over
+ * the whole heap. A chunk that shares its memory with another is not touched.
+ */
+function free(chunks: Uint8Array[]): void {
+  for (const { buffer, byteLength } of chunks) {
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
   }
-  return {
-    async add(chunk) {
-      batch.push(chunk);
-      gathered += chunk.length;
-      if (gathered >= BATCH_BYTES) await next();
+}
+
+/**
+ * Writes to an open file, all that has gathered during one write in the next; frees what is written, syncs at the end.
+ * `idle` resolves when nothing is being written any more, whatever came of it.
+ */
+function createWriter(file: FileHandle): { stream: Writable; idle(): Promise<void> } {
+  let writing = Promise.resolve();
+  const settle = (work: Promise<void>, done: (error?: Error) => void): Promise<void> =>
+    work.then(
+      () => done(),
+      (error: unknown) => done(toAppError(error)),
+    );
+  const stream = new Writable({
+    highWaterMark: GATHERED_BYTES,
+    writev(entries, done) {
+      const chunks = entries.map(({ chunk }) => chunk as Uint8Array);
+      writing = settle(
+        writeAll(file, chunks).then(() => free(chunks)),
+        done,
+      );
     },
-    async end() {
-      if (batch.length > 0) await next();
-      await writing;
+    final(done) {
+      writing = settle(file.datasync(), done);
     },
-    idle: () => writing.catch(() => {}),
-  };
+  });
+  return { stream, idle: () => writing };
 }
 
 /**
@@ -98,41 +104,31 @@ export function createSpool(options: { dir: string; maxBytes: number; log: Log }
     return new AppError('PAYLOAD_TOO_LARGE', `The file is larger than the ${maxBytes / 1e6} MB allowed here.`);
   }
 
-  /** The source's own errors mean that the client went away or sent nonsense; ours keep their meaning. */
-  async function* readSource(stream: UploadStream, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  async function receive(stream: UploadStream, path: string): Promise<{ bytes: number; sha256: string }> {
+    const file = await open(path, 'wx', 0o600);
+    const writer = createWriter(file);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const take = (chunk: Uint8Array): void => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) stream.destroy(tooLarge());
+      else hash.update(chunk);
+    };
     try {
-      for await (const chunk of stream) yield chunk as Uint8Array;
+      // Before the pipeline, at whose end chunks are freed.
+      stream.on('data', take);
+      await pipeline(stream, writer.stream);
+      if (stream.truncated === true) throw tooLarge();
+      return { bytes, sha256: hash.digest('hex') };
     } catch (error) {
-      signal?.throwIfAborted();
+      // Ours keep their meaning; the source's own mean that the client went away or sent nonsense.
       if (error instanceof AppError) throw error;
       throw new AppError('BAD_USER_INPUT', 'The upload ended before the file was complete. Send it again.', {
         cause: error,
       });
-    }
-    if (stream.truncated === true) throw tooLarge();
-  }
-
-  async function receive(
-    stream: UploadStream,
-    path: string,
-    signal: AbortSignal | undefined,
-  ): Promise<{ bytes: number; sha256: string }> {
-    const file = await open(path, 'wx', 0o600);
-    const batches = createBatches(file);
-    try {
-      const hash = createHash('sha256');
-      let bytes = 0;
-      for await (const chunk of readSource(stream, signal)) {
-        bytes += chunk.length;
-        if (bytes > maxBytes) throw tooLarge();
-        hash.update(chunk);
-        await batches.add(chunk);
-      }
-      await batches.end();
-      await file.datasync();
-      return { bytes, sha256: hash.digest('hex') };
     } finally {
-      await batches.idle();
+      stream.off('data', take);
+      await writer.idle();
       await file.close();
     }
   }
@@ -150,14 +146,14 @@ export function createSpool(options: { dir: string; maxBytes: number; log: Log }
       const path = join(dir, `${randomUUID()}${TEMPORARY}`);
       const onLimit = (): void => void stream.destroy(tooLarge());
       const onAbort = (): void => void stream.destroy(signal?.reason as Error);
-      // The loop that reads reports errors; one that comes before or after it must not end the process.
+      // The pipeline reports errors; one that comes before or after it must not end the process.
       stream.on('error', () => {});
       stream.once('limit', onLimit);
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
         signal?.throwIfAborted();
         await mkdir(dir, { recursive: true, mode: 0o700 });
-        const received = await receive(stream, path, signal);
+        const received = await receive(stream, path);
         signal?.throwIfAborted();
         return { path, ...received, discard: () => discard(path) };
       } catch (error) {

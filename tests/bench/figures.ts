@@ -1,6 +1,7 @@
 import type { Figure } from './figure.ts';
 import { history } from './history.ts';
 import { subscribers } from './subscribers.ts';
+import { upload } from './upload.ts';
 
 /** Every figure, in the order of the table. */
-export const FIGURES: readonly Figure[] = [history, subscribers];
+export const FIGURES: readonly Figure[] = [history, subscribers, upload];
