@@ -61,6 +61,7 @@ async function build(config: Config, log: Log): Promise<App> {
     pages: PAGES,
     tabs: GRAPHIQL_TABS,
     onSessionEnded,
+    endedSessions: auth.endedSessions,
   });
 
   const { adminUsername, adminPassword } = config;

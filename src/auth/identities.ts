@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import type { Role } from '../db/context.ts';
-import { rowById } from '../db/rows.ts';
+import { chunksOf, rowById } from '../db/rows.ts';
 import { createCache } from './cache.ts';
 import { SessionEntity, UserEntity } from './entity.ts';
 
@@ -17,6 +17,8 @@ export interface Identity {
 export interface Identities {
   /** Null when the session has ended. */
   find(sessionId: string): Promise<Identity | null>;
+  /** Those of these sessions that have ended or whose user is disabled, read now: another process may have done it. */
+  ended(sessionIds: readonly string[]): Promise<string[]>;
   /** The next `find` reads again. */
   refresh(sessionId: string): void;
   /** The session has ended: from now on it is not found, whatever a read under way comes back with. */
@@ -57,6 +59,18 @@ export function createIdentities(deps: { fork: () => EntityManager; now: () => n
       if (identity === null || ended.get(sessionId) === true) return null;
       known.set(sessionId, identity, deps.now() + FRESH_MS);
       return identity;
+    },
+    async ended(sessionIds) {
+      const good = new Set<string>();
+      for (const ids of chunksOf(sessionIds)) {
+        const rows = await deps.fork().execute<{ id: string }[]>(
+          `select s.id from session s join user u on u.id = s.user_id
+            where u.disabled_at is null and s.id in (${ids.map(() => '?').join(', ')})`,
+          ids,
+        );
+        for (const { id } of rows) good.add(id);
+      }
+      return sessionIds.filter((id) => !good.has(id));
     },
     refresh: (sessionId) => known.delete(sessionId),
     forget(sessionId) {

@@ -46,6 +46,8 @@ export function createAuth(deps: AuthDeps) {
     ...signIn,
     ...account,
     authenticate: createAuthenticate({ tokens, identities, fork, log, now }),
+    /** Which of these sessions no longer count; one query for all of them. */
+    endedSessions: identities.ended,
     sessions: sessions.list,
     session: sessions.find,
     logout: sessions.logout,

@@ -18,7 +18,7 @@ import { createPlaces } from './places.ts';
 import { createRequestReader, pathOf, requestIdOf } from './request.ts';
 import { respond, respondWithError } from './respond.ts';
 import { createTurns } from './turns.ts';
-import { createSessionWatch, type Authenticate, type OnSessionEnded } from './sessions.ts';
+import { createSessionWatch, type Authenticate, type EndedSessions, type OnSessionEnded } from './sessions.ts';
 import { createWebSockets } from './websocket.ts';
 
 export interface Health {
@@ -53,6 +53,7 @@ export interface HttpServerDeps {
   /** Pages by path; `/` where nothing else is given leads nowhere. */
   readonly pages: Readonly<Record<string, Page>>;
   readonly onSessionEnded: OnSessionEnded;
+  readonly endedSessions: EndedSessions;
   /** What GraphiQL shows at the first visit. */
   readonly tabs?: readonly GraphiQLTab[];
   readonly limits?: Partial<HttpLimits>;
@@ -95,7 +96,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   let url = '';
   const reader = createRequestReader(config, () => url);
   const origins = createOrigins(config.corsOrigins);
-  const sessions = createSessionWatch(deps.onSessionEnded);
+  const sessions = createSessionWatch(deps);
   const multipart = createMultipart({
     spool: deps.spool,
     uploadSlots: deps.uploadSlots,

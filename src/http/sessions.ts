@@ -1,4 +1,5 @@
 import type { Authenticated } from '../auth/authenticate.ts';
+import type { Log } from '../log.ts';
 
 /** setTimeout takes no more. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
@@ -13,6 +14,12 @@ export type Authenticate = (token: string | undefined, address: string) => Promi
 /** Calls `listener` with the id of each session that ends; returns how to stop it. */
 export type OnSessionEnded = (listener: (sessionId: string) => void) => () => void;
 
+/** Those of these sessions that no longer count. */
+export type EndedSessions = (sessionIds: readonly string[]) => Promise<readonly string[]>;
+
+/** How long what another process (the command line) has ended may stay open. */
+const LOOK_EVERY_MS = 5_000;
+
 export interface SessionWatch {
   /** Calls `end` once, when the token expires or its session ends. Returns how to stop waiting. */
   whenOver(authenticated: Authenticated, end: () => void): () => void;
@@ -20,11 +27,28 @@ export interface SessionWatch {
 }
 
 /** Ends what outlives a request (subscriptions) together with the right to it. */
-export function createSessionWatch(onSessionEnded: OnSessionEnded): SessionWatch {
+export function createSessionWatch(deps: {
+  onSessionEnded: OnSessionEnded;
+  endedSessions: EndedSessions;
+  log: Log;
+}): SessionWatch {
   const waiting = new Map<string, Set<() => void>>();
-  const unsubscribe = onSessionEnded((sessionId) => {
+  const endAll = (sessionId: string): void => {
     for (const end of waiting.get(sessionId) ?? []) end();
-  });
+  };
+  const unsubscribe = deps.onSessionEnded(endAll);
+
+  /** One query for all that is open, however many sockets a session has. */
+  async function look(): Promise<void> {
+    try {
+      for (const sessionId of await deps.endedSessions([...waiting.keys()])) endAll(sessionId);
+    } catch (err) {
+      deps.log.warn({ err }, 'could not look whether sessions have ended');
+    }
+  }
+  const looking = setInterval(() => {
+    if (waiting.size > 0) void look();
+  }, LOOK_EVERY_MS).unref();
 
   return {
     whenOver({ actor, expiresAt }, end) {
@@ -48,6 +72,7 @@ export function createSessionWatch(onSessionEnded: OnSessionEnded): SessionWatch
     },
     close() {
       unsubscribe();
+      clearInterval(looking);
       waiting.clear();
     },
   };

@@ -207,6 +207,7 @@ export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'
       ended.add(listener);
       return () => ended.delete(listener);
     },
+    endedSessions: async () => [],
     tabs: [{ query: '{ hello }' }],
     ...rest,
     config: {
