@@ -38,7 +38,7 @@ export const OPERATION_LIMITS = {
   /** Times that one selection set may name the same field. */
   repeats: 50,
   /** What is told of one document at once; each error costs time, and says little after the first ones. */
-  errors: 10,
+  errors: 5,
   /** Levels of the variables. */
   variableDepth: 32,
   /** Values in the variables, the keys of objects included. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { AppError } from '../errors.ts';
@@ -38,8 +39,11 @@ function readText(req: IncomingMessage, limit: number, signal: AbortSignal): Pro
     const finish = (error?: unknown) => {
       req.off('data', onData).off('end', onEnd).off('error', finish);
       signal.removeEventListener('abort', onAbort);
-      if (error === undefined) resolve(Buffer.concat(chunks).toString('utf8'));
-      else reject(error);
+      const body = Buffer.concat(chunks);
+      if (error !== undefined) reject(error);
+      // Decoding would replace what is no UTF-8, and another encoding would be stored as rubbish.
+      else if (!isUtf8(body)) reject(new AppError('BAD_USER_INPUT', 'The body is not UTF-8.'));
+      else resolve(body.toString('utf8'));
     };
     const onAbort = () => finish(signal.reason);
     const onEnd = () => finish();

@@ -85,7 +85,9 @@ export function createFiles({ links, source, storage }: FilesOptions) {
       return;
     }
     const ifRange = req.headers['if-range'];
-    const range = ifRange === undefined || ifRange === etag ? rangeOf(req.headers.range, stored.bytes) : null;
+    // RFC 9110, section 14.2: a range is for GET alone.
+    const ranged = req.method === 'GET' && (ifRange === undefined || ifRange === etag);
+    const range = ranged ? rangeOf(req.headers.range, stored.bytes) : null;
     if (range === 'none') {
       res.writeHead(416, { ...headers, 'Content-Range': `bytes */${stored.bytes}`, 'Content-Length': 0 }).end();
       return;

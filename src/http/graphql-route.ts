@@ -44,8 +44,9 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Handler {
 
   return async (req, res, request) => {
     const type = mediaTypeOf(req);
-    if (req.method === 'POST' && !BODY_TYPES.has(type)) {
-      const message = `Send the operation as ${JSON_TYPE}, or as multipart/form-data with files.`;
+    const encoding = req.headers['content-encoding'] ?? 'identity';
+    if (req.method === 'POST' && (!BODY_TYPES.has(type) || encoding !== 'identity')) {
+      const message = `Send the operation as ${JSON_TYPE}, or as multipart/form-data with files, not compressed.`;
       const error = graphql.mask(new AppError('BAD_USER_INPUT', message));
       await respondWithError(req, res, error, { status: 415 });
       return;

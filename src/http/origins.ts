@@ -30,7 +30,7 @@ export function createOrigins(allowed: readonly string[]): Origins {
 
   return {
     allows(origin, host) {
-      return origin === undefined || parse(origin)?.host === host || isListed(origin);
+      return origin === undefined || (host !== undefined && parse(origin)?.host === host) || isListed(origin);
     },
     answer(req, res) {
       const { origin } = req.headers;
