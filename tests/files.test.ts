@@ -123,6 +123,11 @@ describe('GET /files', () => {
   it('HEAD has the same headers and no body', async () => {
     const answer = await get(links.sign(file('a')), {}, 'HEAD');
     expect([answer.status, answer.headers['content-length'], answer.body.length]).toEqual([200, '1000', 0]);
+    // A range is for GET alone (RFC 9110, section 14.2).
+    const ranged = await get(links.sign(file('a')), { range: 'bytes=0-9' }, 'HEAD');
+    expect([ranged.status, ranged.headers['content-length'], ranged.body.length]).toEqual([200, '1000', 0]);
+    const unchanged = await get(links.sign(file('a')), { 'if-none-match': '"abc"' }, 'HEAD');
+    expect([unchanged.status, unchanged.body.length]).toEqual([304, 0]);
   });
 
   it.each([
@@ -136,6 +141,17 @@ describe('GET /files', () => {
     ['bytes=0-1,5-6', 200, undefined, 1000],
     ['pages=1-2', 200, undefined, 1000],
     ['bytes=-', 200, undefined, 1000],
+    ['bytes=-99999', 206, 'bytes 0-999/1000', 1000],
+    ['bytes=0-99999999999999999999999', 206, 'bytes 0-999/1000', 1000],
+    ['bytes=99999999999999999999999-', 416, 'bytes */1000', 0],
+    ['bytes=999-999', 206, 'bytes 999-999/1000', 1],
+    ['bytes=0-0,0-0', 200, undefined, 1000],
+    ['bytes=0-500,400-900', 200, undefined, 1000],
+    [`bytes=${Array.from({ length: 2000 }, (_, n) => `${n}-`).join(',')}`, 200, undefined, 1000],
+    ['bytes=0x1-', 200, undefined, 1000],
+    ['bytes=-1-2', 200, undefined, 1000],
+    ['bytes=1.5-2', 200, undefined, 1000],
+    ['bytes 0-1', 200, undefined, 1000],
   ])('range %s is %d', async (range, status, contentRange, length) => {
     const answer = await get(links.sign(file('a')), { range });
     expect([answer.status, answer.headers['content-range'], answer.body.length]).toEqual([

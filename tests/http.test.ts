@@ -148,6 +148,63 @@ describe('CORS', () => {
   });
 });
 
+describe('CORS: which origin may read what', () => {
+  it.each<[string[], string, string | undefined]>([
+    [['https://app.example.org'], 'https://app.example.org', 'https://app.example.org'],
+    [['https://app.example.org/'], 'https://app.example.org', 'https://app.example.org'],
+    [['https://app.example.org', 'https://b.example'], 'https://b.example', 'https://b.example'],
+    [['https://app.example.org'], 'http://app.example.org', undefined],
+    [['https://app.example.org'], 'https://app.example.org:8443', undefined],
+    [['https://app.example.org'], 'https://sub.app.example.org', undefined],
+    [['https://app.example.org'], 'https://app.example.org.evil.example', undefined],
+    [['https://app.example.org'], 'https://evil-app.example.org', undefined],
+    [['https://app.example.org'], 'https://app.example.org@evil.example', undefined],
+    [['https://app.example.org'], 'https://evil.example/https://app.example.org', undefined],
+    [['https://app.example.org'], 'https://app.example.org.', undefined],
+    [['https://app.example.org'], 'null', undefined],
+    [['https://app.example.org'], 'file://', undefined],
+    [['https://app.example.org'], 'data:', undefined],
+    [['https://app.example.org'], '*', undefined],
+    [['https://app.example.org'], 'http://localhost:5173', undefined],
+    [['null'], 'null', undefined],
+    [['localhost'], 'http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
+    [['localhost'], 'http://[::1]:3000', 'http://[::1]:3000'],
+    [['localhost'], 'http://localhost.evil.example', undefined],
+    [['localhost'], 'http://127.0.0.1.evil.example', undefined],
+    [['localhost'], 'null', undefined],
+    [['*'], 'https://anything.example', '*'],
+    [['*'], 'null', '*'],
+    [[], 'https://app.example.org', undefined],
+  ])('%j and a page of %s: %s', async (corsOrigins, origin, expected) => {
+    const own = await startEdge({ config: { corsOrigins } });
+    const answers = [
+      await preflight(own.url, origin),
+      await graphql(own.url, '{ hello }', { headers: { origin } }),
+      await graphql(own.url, '{ nope }', { headers: { origin } }),
+      await graphql(own.url, '{ hello }', { headers: { origin }, token: '???' }),
+      await send(`${own.url}/files/a?e=1&s=x`, { headers: { origin } }),
+      await send(`${own.url}/nowhere`, { headers: { origin } }),
+    ];
+    for (const { headers } of answers) {
+      expect([headers['access-control-allow-origin'], headers['access-control-allow-credentials']]).toEqual([
+        expected,
+        undefined,
+      ]);
+      // What one origin was told must not come out of a cache for another.
+      expect(headers.vary).toMatch(/^Origin\b/);
+    }
+    expect(answers[0]!.status).toBe(204);
+    expect(answers[0]!.headers['access-control-allow-methods']).toBe(expected && 'GET, HEAD, POST, OPTIONS');
+    await own.stop();
+  });
+
+  it('a page that may read is told the headers it needs', async () => {
+    const { headers } = await graphql(edge.url, '{ hello }', { headers: { origin: 'http://localhost:1' } });
+    expect(headers['access-control-expose-headers']).toMatch(/X-Request-Id.*Retry-After.*ETag/);
+    expect((await send(`${edge.url}/graphql`, { headers: {} })).headers['access-control-allow-origin']).toBeUndefined();
+  });
+});
+
 describe('who asks, and where', () => {
   it('headers are believed only where the configuration says so', async () => {
     const forged = {
