@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -114,38 +113,6 @@ describe('kill -9', () => {
     expect(failed.runs.map((run: any) => run.error.code)).toEqual(['WORKER_CRASH', 'WORKER_CRASH', 'WORKER_CRASH']);
     expect(rows("select 1 from job where kind = 'restoration'")).toEqual([]);
   }, 60_000);
-});
-
-describe('C4: a worker that stood still while another took its job over', () => {
-  it.each(['result-made:stop', 'result-rendition-stored:stop:4'])(
-    'at %s loses: one result, one event, and its own files are gone',
-    async (fault) => {
-      const late = await startProcess(dataDir, { FAILPOINT: fault });
-      const client = clientOf(late.url);
-      const token = await client.guest();
-      const id = await submit(client, token, await jpeg(605));
-      await until(() => restorationRow(id).status === 'RUNNING');
-      await until(() =>
-        execFileSync('ps', ['-o', 'state=', '-p', String(late.child.pid)], { encoding: 'utf8' }).startsWith('T'),
-      );
-      // As on a file system whose locks do not hold: both work on the folder now.
-      await rm(join(dataDir, 'lock.sqlite'));
-      const other = await startProcess(dataDir);
-      const ended = await clientOf(other.url).ended(id, token);
-      expect(ended).toMatchObject({ status: 'SUCCEEDED', attempts: 2 });
-      const key = restorationRow(id).storage_key;
-      await until(() => rows('select 1 from job').length === 0);
-
-      late.kill('SIGCONT');
-      late.kill('SIGTERM');
-      // It ends what it has begun, and by that comes late.
-      expect(await late.ended).toBe(0);
-      await balanced(dataDir);
-      expect(restorationRow(id).storage_key).toBe(key);
-      expect((await fetch(ended.url)).status).toBe(200);
-    },
-    30_000,
-  );
 });
 
 describe('C7: SIGTERM', () => {
