@@ -6,6 +6,7 @@ import './restorations/mutations.ts';
 import './restorations/subscriptions.ts';
 import './ops/schema.ts';
 import { builder } from './graphql/builder.ts';
+import { resolveIdsAtOnce } from './graphql/node-ids.ts';
 
 /** The whole API. Every feature hangs its types onto the builder; nothing below this file imports it. */
-export const schema = builder.toSchema();
+export const schema = resolveIdsAtOnce(builder.toSchema());

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import type { Actor } from '../db/context.ts';
 import type { Log } from '../log.ts';
@@ -30,7 +30,7 @@ export function createAuthenticate(deps: {
 
   async function verify(token: string): Promise<Claims> {
     // Kept by its hash, so that a dump of the memory holds no tokens.
-    const key = createHash('sha256').update(token).digest('base64');
+    const key = hash('sha256', token, 'base64');
     const remembered = verified.get(key);
     if (remembered !== undefined) return remembered;
     const claims = await tokens.verify(token);

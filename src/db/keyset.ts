@@ -1,6 +1,7 @@
 import type { EntityManager, EntityName } from '@mikro-orm/sqlite';
 import { AppError } from '../errors.ts';
 import { isId } from './ids.ts';
+import { readAll } from './reader.ts';
 import { selectRows } from './rows.ts';
 
 export const PAGE_DEFAULT = 20;
@@ -81,11 +82,12 @@ export async function readPage<T extends { id: string }>(
     hasPreviousPage: backwards ? more : args.after != null,
     totalCount: async () => {
       const table = em.getMetadata().get(entity).tableName;
-      const [row] = await em.execute<[{ n: number }]>(
+      const [row] = await readAll<{ n: number }>(
+        em,
         `select count(*) as n from \`${table}\` t ${join} where ${options.where.map((condition) => condition.sql).join(' and ')}`,
         options.where.flatMap((condition) => condition.params),
       );
-      return Number(row.n);
+      return row!.n;
     },
   };
 }

@@ -78,6 +78,9 @@ export async function openDatabase(options: {
   const orm = await MikroORM.init({
     entities: options.entities,
     dbName: path,
+    // For `reader.ts` alone: the ORM's own queries must see what its transactions write.
+    replicas: [{ name: 'reader', driverOptions: { readonly: true, timeout: 0 } }],
+    preferReadReplicas: false,
     extensions: [Migrator],
     migrations: { migrationsList: migrations, snapshot: false, silent: true },
     ignoreUndefinedInQuery: true,

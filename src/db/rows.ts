@@ -1,34 +1,39 @@
 import type { EntityManager, EntityName } from '@mikro-orm/sqlite';
+import { readAll } from './reader.ts';
 
-type Column = { property: string; field: string; convert: ((value: unknown) => unknown) | undefined };
+type Convert = (value: unknown) => unknown;
+/** How an entity is read: the start of the statement, and the columns that SQLite keeps in another form. */
+type Reading = { select: string; conversions: readonly (readonly [property: string, convert: Convert])[] };
 
 const toDate = (value: unknown): unknown => (value === null ? null : new Date(value as number | string));
 const toJson = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : value);
 const toBoolean = (value: unknown): unknown => (value === null ? null : Boolean(value));
 
-const CONVERSIONS: Record<string, (value: unknown) => unknown> = { Date: toDate, boolean: toBoolean };
+const CONVERSIONS: Record<string, Convert> = { Date: toDate, boolean: toBoolean };
 
-const columnsOf = new WeakMap<object, { columns: Column[]; table: string }>();
+const readings = new WeakMap<object, Reading>();
 
-function describe(em: EntityManager, entity: EntityName<object>): { columns: Column[]; table: string } {
+function readingOf(em: EntityManager, entity: EntityName<object>): Reading {
   const meta = em.getMetadata().get(entity);
-  const known = columnsOf.get(meta);
+  const known = readings.get(meta);
   if (known !== undefined) return known;
-  const columns = meta.props
-    .filter((prop) => prop.persist !== false && prop.fieldNames?.length === 1)
-    .map((prop) => ({
-      property: prop.name as string,
-      field: prop.fieldNames[0] as string,
-      convert: prop.type === 'json' || prop.columnTypes[0] === 'json' ? toJson : CONVERSIONS[prop.runtimeType],
-    }));
-  const described = { columns, table: meta.tableName };
-  columnsOf.set(meta, described);
-  return described;
+  const columns = meta.props.filter((prop) => prop.persist !== false && prop.fieldNames?.length === 1);
+  const list = columns.map((prop) => `t.\`${prop.fieldNames[0]}\` as \`${prop.name}\``).join(', ');
+  const conversions = columns.flatMap((prop) => {
+    const isJson = prop.type === 'json' || prop.columnTypes[0] === 'json';
+    const convert = isJson ? toJson : CONVERSIONS[prop.runtimeType];
+    return convert === undefined ? [] : [[prop.name as string, convert] as const];
+  });
+  const reading = { select: `select ${list} from \`${meta.tableName}\` t`, conversions };
+  readings.set(meta, reading);
+  return reading;
 }
 
 /**
  * Reads rows of an entity without the unit of work, which costs ten times the query itself.
- * `tail` is everything after `from "table" t`; MikroORM writes the parameters for `?` into the text as escaped literals.
+ *
+ * @param tail everything after `from "table" t`, with `?` for the parameters. It should be one of a few texts: the
+ *   statement is kept prepared.
  */
 export async function selectRows<T extends object>(
   em: EntityManager,
@@ -36,17 +41,12 @@ export async function selectRows<T extends object>(
   tail: string,
   params: readonly unknown[] = [],
 ): Promise<T[]> {
-  const { columns, table } = describe(em, entity as EntityName<object>);
-  const list = columns.map((column) => `t.\`${column.field}\``).join(', ');
-  const rows = await em.execute<Record<string, unknown>[]>(`select ${list} from \`${table}\` t ${tail}`, [...params]);
-  return rows.map((row) => {
-    const result: Record<string, unknown> = {};
-    for (const { property, field, convert } of columns) {
-      const value = row[field];
-      result[property] = convert === undefined ? value : convert(value);
-    }
-    return result as T;
-  });
+  const { select, conversions } = readingOf(em, entity as EntityName<object>);
+  const rows = await readAll<Record<string, unknown>>(em, `${select} ${tail}`, params);
+  for (const row of rows) {
+    for (const [property, convert] of conversions) row[property] = convert(row[property]);
+  }
+  return rows as T[];
 }
 
 /** One row by its primary key, read as `selectRows` reads; undefined when there is none. */

@@ -11,7 +11,7 @@ export function decodeGlobalId(globalId: string): { typename: string; id: string
 }
 
 export function encodeGlobalId(typename: string, id: string): string {
-  return Buffer.from(`${typename}:${id}`).toString('base64');
+  return btoa(`${typename}:${id}`);
 }
 
 /**

@@ -58,7 +58,9 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Handler {
       : await authenticate(tokenIn(req.headers.authorization), address);
 
     const over = new AbortController();
-    const signal = AbortSignal.any([request.signal, over.signal]);
+    const { signal } = over;
+    // Not `AbortSignal.any`, which costs more than all the rest of this.
+    request.signal.addEventListener('abort', () => over.abort(request.signal.reason), { once: true });
     const facts = { ...request, actor: authenticated.actor, signal };
     const response = await graphql.yoga.handleNodeRequestAndResponse(req, res, { facts, req, res });
     const end = () => over.abort(new DOMException('The stream is over.', 'AbortError'));

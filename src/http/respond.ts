@@ -34,21 +34,22 @@ export interface Answer {
 /** Sends a complete answer, compressed where that is worth it and the client takes it. */
 export async function respond(req: IncomingMessage, res: ServerResponse, answer: Answer): Promise<void> {
   const headers = { ...answer.headers };
-  let body = Buffer.from(answer.body ?? '');
+  // Left as a text: Node sends it together with the headers, in one piece.
+  let body: string | Buffer = answer.body ?? '';
   const type = String(headers['content-type'] ?? headers['Content-Type'] ?? '');
   if (COMPRESSIBLE.test(type)) {
     res.appendHeader('Vary', 'Accept-Encoding');
     const encoding =
-      body.length >= MIN_COMPRESSED_BYTES
+      Buffer.byteLength(body) >= MIN_COMPRESSED_BYTES
         ? ENCODINGS.find(({ name }) => accepts(req.headers['accept-encoding'] as string | undefined, name))
         : undefined;
     if (encoding) {
-      body = Buffer.from(await encoding.compress(body));
+      body = await encoding.compress(Buffer.from(body));
       headers['Content-Encoding'] = encoding.name;
     }
   }
   if (res.destroyed) return;
-  if (answer.status !== 204 && answer.status !== 304) headers['Content-Length'] = body.length;
+  if (answer.status !== 204 && answer.status !== 304) headers['Content-Length'] = Buffer.byteLength(body);
   res.writeHead(answer.status, headers);
   res.end(req.method === 'HEAD' ? undefined : body);
 }

@@ -8,8 +8,10 @@ import type { GraphQLContext } from '../graphql/context.ts';
 import { localId } from '../graphql/global-id.ts';
 import { perContext } from '../graphql/loader.ts';
 import { ErrorCodeEnum } from '../graphql/scalars.ts';
+import { selects } from '../graphql/selects.ts';
 import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
 import { ModelRef } from '../models/schema.ts';
+import type { Photo } from '../photos/entity.ts';
 import { expiresInArg, linkTo, loadRenditions, RenditionNameEnum, RenditionRef } from '../photos/rendition-schema.ts';
 import { ListOrderEnum, loadPhoto, PhotoRef, ScopeEnum } from '../photos/schema.ts';
 import type { Restoration, Run } from './entity.ts';
@@ -120,6 +122,24 @@ const loadSelected = perContext<GraphQLContext, Restoration | null>(async (conte
   return photoIds.map((id) => byPhoto.get(id) ?? null);
 });
 
+/** Of rows whose photos have been read with their page. What resolves at once costs a third of what a promise does. */
+const photoAtHand = new WeakMap<Restoration, Photo>();
+
+async function readPhotosOf(context: GraphQLContext, rows: readonly Restoration[]): Promise<void> {
+  const ids = [...new Set(rows.map(({ photoId }) => photoId))];
+  const photos = new Map((await context.services.photos.ownMany(context, ids)).map((photo) => [photo?.id, photo]));
+  for (const row of rows) {
+    const photo = photos.get(row.photoId);
+    if (photo != null) photoAtHand.set(row, photo);
+  }
+}
+
+async function photoOf(context: GraphQLContext, { photoId }: Restoration): Promise<Photo> {
+  const photo = await loadPhoto(context, photoId);
+  if (photo === null) throw new AppError('NOT_FOUND', 'The photo has been deleted.');
+  return photo;
+}
+
 export const RestorationRef = builder.objectRef<Restoration>('Restoration');
 builder.node(RestorationRef, {
   description: 'One attempt at one photo with one model.',
@@ -129,11 +149,7 @@ builder.node(RestorationRef, {
     photo: t.field({
       type: PhotoRef,
       description: 'What it was made from.',
-      resolve: async ({ photoId }, _args, context) => {
-        const photo = await loadPhoto(context, photoId);
-        if (photo === null) throw new AppError('NOT_FOUND', 'The photo has been deleted.');
-        return photo;
-      },
+      resolve: (restoration, _args, context) => photoAtHand.get(restoration) ?? photoOf(context, restoration),
     }),
     model: t.field({
       type: ModelRef,
@@ -258,10 +274,12 @@ builder.objectField(ViewerRef, 'history', (t) =>
         filter: t.arg({ type: HistoryFilterInput, description: 'Narrows the list.' }),
         orderBy: t.arg({ type: ListOrderEnum, defaultValue: 'NEWEST_FIRST', description: 'Its order.' }),
       },
-      resolve: async (_viewer, { filter, orderBy, ...args }, context) =>
-        toConnection(
-          await context.services.restorations.history(context, args, filter ?? {}, orderBy !== 'OLDEST_FIRST'),
-        ),
+      resolve: async (_viewer, { filter, orderBy, ...args }, context, info) => {
+        const newestFirst = orderBy !== 'OLDEST_FIRST';
+        const page = await context.services.restorations.history(context, args, filter ?? {}, newestFirst);
+        if (selects(info, 'photo')) await readPhotosOf(context, page.rows);
+        return toConnection(page);
+      },
     },
     { name: 'RestorationConnection', description: 'A page of restorations.' },
     { name: 'RestorationEdge', description: 'A restoration and its place in the list.' },
