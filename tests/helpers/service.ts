@@ -40,6 +40,29 @@ export function sql<T = any>({ app }: TestApp, query: string, params: unknown[] 
   return app.systemContext().em.execute<T[]>(query, params);
 }
 
+export interface RunStatement {
+  /** With `?` where the parameters go. */
+  readonly sql: string;
+  readonly params: readonly unknown[];
+}
+
+/** The statements that the service runs while `work` does. */
+export async function statementsOf({ app }: TestApp, work: () => Promise<unknown>): Promise<RunStatement[]> {
+  const seen: RunStatement[] = [];
+  const logger = (app.systemContext().em.config as any).getLogger();
+  const before = { isEnabled: logger.isEnabled, logQuery: logger.logQuery };
+  // `query-params` would put the parameters into the text.
+  logger.isEnabled = (namespace: string) => namespace === 'query';
+  logger.logQuery = ({ query, params = [] }: { query: string; params?: unknown[] }) =>
+    void seen.push({ sql: query, params });
+  try {
+    await work();
+  } finally {
+    Object.assign(logger, before);
+  }
+  return seen;
+}
+
 /** Every file that a row names. */
 export async function namedFiles(app: TestApp): Promise<string[]> {
   const rows = await sql<{ key: string | null }>(
