@@ -225,6 +225,13 @@ export const VARIABLES = {
   webpQuality: variable('WEBP_QUALITY', integer(1, 100), '85', 'Quality of thumbnails and previews, 1 to 100.'),
 
   // Limits
+  maxConnections: variable('MAX_CONNECTIONS', integer(0), '10000', 'TCP connections at once; the newest are closed.'),
+  maxConnectionsPerAddress: variable(
+    'MAX_CONNECTIONS_PER_ADDRESS',
+    integer(0),
+    '500',
+    'TCP connections at once from one address or IPv6 /64; not counted with TRUST_PROXY, where all have that of the proxy.',
+  ),
   maxConcurrentUploadsPerSession: variable(
     'MAX_CONCURRENT_UPLOADS_PER_SESSION',
     integer(0),

@@ -1,3 +1,4 @@
+import { networkOf } from '../auth/address.ts';
 import type { Actor } from '../db/context.ts';
 import { createSlots } from '../limits/slots.ts';
 import type { HttpLimits } from './limits.ts';
@@ -14,7 +15,7 @@ export function createPlaces({ perAddress, perSession }: HttpLimits['openConnect
   const addresses = createSlots({ max: perAddress });
   const sessions = createSlots({ max: perSession });
   return {
-    ofAddress: addresses.acquire,
+    ofAddress: (address) => addresses.acquire(networkOf(address)),
     ofSession: (actor) => (actor.kind === 'user' ? sessions.acquire(actor.sessionId) : () => {}),
   };
 }

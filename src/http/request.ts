@@ -6,6 +6,7 @@ const REQUEST_ID = /^[\w.-]{1,64}$/;
 const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 /** Names of this machine, as a URL has them. */
 export const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+const ABSOLUTE = /^https?:\/\/(?<host>[^/?#]*)(?<rest>[^#]*)/i;
 const BEARER = /^bearer +(?<token>\S+) *$/i;
 
 function header(req: IncomingMessage, name: string): string | undefined {
@@ -31,6 +32,22 @@ export function tokenIn(authorization: unknown): string | undefined {
   if (typeof authorization !== 'string') return '';
   if (NOT_FOR_US.test(authorization)) return undefined;
   return BEARER.exec(authorization)?.groups?.['token'] ?? authorization;
+}
+
+/**
+ * Brings a target in absolute form, as clients send it to a proxy, into the usual one; its host counts then, whatever the
+ * Host header says (RFC 9112, 3.2.2).
+ */
+export function toOriginForm(req: IncomingMessage): void {
+  const { host, rest } = ABSOLUTE.exec(req.url ?? '')?.groups ?? {};
+  if (host === undefined || rest === undefined) return;
+  req.headers.host = host;
+  req.url = rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** Whether a request asks for a WebSocket; any other protocol that it offers to change to is ignored (RFC 9110, 7.8). */
+export function wantsWebSocket({ headers }: IncomingMessage): boolean {
+  return (headers.upgrade ?? '').split(',').some((protocol) => protocol.trim().toLowerCase() === 'websocket');
 }
 
 /** The path without what comes after `?`, as it was sent. */

@@ -8,6 +8,7 @@ import { createGraphQL, type ContextFor, type GraphiQLTab, type RequestFacts } f
 import type { Log } from '../log.ts';
 import { createBodies } from './bodies.ts';
 import { createConnections } from './connections.ts';
+import { limitCrowd } from './crowd.ts';
 import { createFiles, type FilesOptions } from './files.ts';
 import { createGraphQLRoute } from './graphql-route.ts';
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
@@ -15,7 +16,7 @@ import { createMultipart, type MultipartOptions } from './multipart.ts';
 import { createOrigins } from './origins.ts';
 import { PAGE_HEADERS, type Page } from './pages.ts';
 import { createPlaces } from './places.ts';
-import { createRequestReader, pathOf, requestIdOf } from './request.ts';
+import { createRequestReader, pathOf, requestIdOf, toOriginForm, wantsWebSocket } from './request.ts';
 import { respond, respondWithError } from './respond.ts';
 import { createTurns } from './turns.ts';
 import { createSessionWatch, type Authenticate, type EndedSessions, type OnSessionEnded } from './sessions.ts';
@@ -41,6 +42,8 @@ export interface HttpServerDeps {
     | 'graphiql'
     | 'introspection'
     | 'maxUploadBytes'
+    | 'maxConnections'
+    | 'maxConnectionsPerAddress'
   >;
   readonly log: Log;
   readonly schema: GraphQLSchema;
@@ -214,16 +217,28 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   }
 
   const server = createServer(
-    { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: 2000 },
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: 2000,
+      shouldUpgradeCallback: wantsWebSocket,
+    },
     (req, res) => {
+      toOriginForm(req);
       handle(req, res).catch((error: unknown) => {
         log.error({ err: error }, 'an answer failed');
         res.destroy();
       });
     },
   );
+  // Behind a proxy every connection has the proxy's address, and the proxy keeps its clients in order.
+  const perClient = config.trustProxy ? 0 : config.maxConnectionsPerAddress;
+  limitCrowd(server, { total: config.maxConnections, perClient }, log);
   const connections = createConnections(server, limits);
-  server.on('upgrade', (req, socket, head) => sockets.upgrade(req, socket, head));
+  server.on('upgrade', (req, socket, head) => {
+    toOriginForm(req);
+    sockets.upgrade(req, socket, head);
+  });
 
   return {
     listen() {

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promise
 import { join } from 'node:path';
 import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { callbackify } from 'node:util';
 import { AppError, toAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -68,26 +69,26 @@ function free(chunks: Uint8Array[]): void {
  * `idle` resolves when nothing is being written any more, whatever came of it.
  */
 function createWriter(file: FileHandle): { stream: Writable; idle(): Promise<void> } {
-  let writing = Promise.resolve();
-  const settle = (work: Promise<void>, done: (error?: Error) => void): Promise<void> =>
-    work.then(
-      () => done(),
-      (error: unknown) => done(toAppError(error)),
-    );
+  let working = Promise.resolve();
+  /** Whatever goes wrong here is our own fault, which the reader tells from those of the source. */
+  const work = callbackify((task: Promise<void>): Promise<void> => {
+    working = task.catch((error: unknown) => {
+      throw toAppError(error);
+    });
+    return working;
+  });
   const stream = new Writable({
     highWaterMark: GATHERED_BYTES,
     writev(entries, done) {
       const chunks = entries.map(({ chunk }) => chunk as Uint8Array);
-      writing = settle(
+      work(
         writeAll(file, chunks).then(() => free(chunks)),
         done,
       );
     },
-    final(done) {
-      writing = settle(file.datasync(), done);
-    },
+    final: (done) => work(file.datasync(), done),
   });
-  return { stream, idle: () => writing };
+  return { stream, idle: () => working.catch(() => {}) };
 }
 
 /**

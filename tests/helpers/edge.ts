@@ -221,6 +221,8 @@ export async function startEdge(overrides: Partial<Omit<HttpServerDeps, 'config'
       graphiql: true,
       introspection: true,
       maxUploadBytes: 1e6,
+      maxConnections: 0,
+      maxConnectionsPerAddress: 0,
       ...config,
     },
   };
