@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { appForTest, UPLOAD } from './helpers/app.ts';
 import { startEdge, type Edge } from './helpers/edge.ts';
 import { open, send, until } from './helpers/raw-http.ts';
+import { jpeg } from './helpers/service.ts';
 
 let edge: Edge;
 beforeAll(async () => {
@@ -189,4 +191,21 @@ describe('one request after the other on one connection', () => {
   it('ends where nobody can tell any more where the next begins', async () => {
     expect(statuses(await say(`NONSENSE\r\n\r\n${next}`))).toEqual([400]);
   });
+});
+
+it('C20: a connection that stays idle after its answer is ended, also after a file', async () => {
+  const app = await appForTest();
+  const token = await app.guest();
+  const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(1, 600, 400) } }, {}, token);
+  const { pathname, search, port } = new URL(data.uploadPhoto.photo.url);
+  const sockets = await Promise.all(
+    ['/health/live', '/', pathname + search].map(async (path) => {
+      const socket = await open(Number(port));
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      return socket;
+    }),
+  );
+  // Node's five seconds, and the second that it adds.
+  await until(() => closed(sockets) === 3, 9000);
+  expect(sockets.map((socket) => statuses(socket.received()))).toEqual([[200], [200], [200]]);
 });

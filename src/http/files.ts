@@ -67,6 +67,17 @@ function headersOf(file: ServedFile, link: VerifiedLink): OutgoingHttpHeaders {
   };
 }
 
+/** Not by the time-out of the socket, by which Node ends a connection that stays idle after the answer. */
+function watchReader(res: ServerResponse): () => void {
+  let before = -1;
+  const timer = setInterval(() => {
+    const now = res.socket?.bytesWritten ?? 0;
+    if (now === before) res.destroy();
+    before = now;
+  }, STALLED_MS).unref();
+  return () => clearInterval(timer);
+}
+
 /** Answers `GET` and `HEAD /files/…` for whoever holds a signed link. */
 export function createFiles({ links, source, storage }: FilesOptions) {
   return async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -105,17 +116,15 @@ export function createFiles({ links, source, storage }: FilesOptions) {
     }
     const content = await storage.open(file.storageKey, range ?? undefined);
     if (content === null) throw new AppError('NOT_FOUND', 'This file is no longer here.');
-    const stalled = () => res.destroy();
+    const stopWatching = watchReader(res);
     try {
       // Gone while the file was being opened: a pipeline into a closed answer would never close its source.
       if (res.destroyed) return;
       res.writeHead(status, all);
-      req.socket.setTimeout(STALLED_MS, stalled);
       await pipeline(content, res);
     } finally {
       content.destroy();
-      // With the listener, which would stay with a connection that is kept for the next file.
-      req.socket.setTimeout(0, stalled);
+      stopWatching();
     }
   };
 }
