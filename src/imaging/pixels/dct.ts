@@ -1,7 +1,3 @@
-/**
- * Orthonormal 8-point DCT-II and its inverse, in place, on 8 samples at `at`, `at + stride`, …
- * Even/odd decomposition (W.-H. Chen, C. Smith, S. Fralick 1977): 22 multiplications.
- */
 const C1 = Math.cos(Math.PI / 16) / 2;
 const C2 = Math.cos((2 * Math.PI) / 16) / 2;
 const C3 = Math.cos((3 * Math.PI) / 16) / 2;
@@ -12,15 +8,19 @@ const C7 = Math.cos((7 * Math.PI) / 16) / 2;
 
 export type Block = Float64Array<ArrayBuffer>;
 
-function forward8(b: Block, at: number, s: number): void {
-  const x0 = b[at]!;
-  const x1 = b[at + s]!;
-  const x2 = b[at + 2 * s]!;
-  const x3 = b[at + 3 * s]!;
-  const x4 = b[at + 4 * s]!;
-  const x5 = b[at + 5 * s]!;
-  const x6 = b[at + 6 * s]!;
-  const x7 = b[at + 7 * s]!;
+/**
+ * Orthonormal 8-point DCT-II of the 8 samples at `from`, `from + stride`, … of `source`, written to `at`, `at + stride`, … of `b`,
+ * which may be the same array. Even/odd decomposition (W.-H. Chen, C. Smith, S. Fralick 1977): 22 multiplications.
+ */
+export function forward8(source: Block, from: number, b: Block, at: number, s: number): void {
+  const x0 = source[from]!;
+  const x1 = source[from + s]!;
+  const x2 = source[from + 2 * s]!;
+  const x3 = source[from + 3 * s]!;
+  const x4 = source[from + 4 * s]!;
+  const x5 = source[from + 5 * s]!;
+  const x6 = source[from + 6 * s]!;
+  const x7 = source[from + 7 * s]!;
   const s07 = x0 + x7;
   const s16 = x1 + x6;
   const s25 = x2 + x5;
@@ -43,7 +43,8 @@ function forward8(b: Block, at: number, s: number): void {
   b[at + 7 * s] = C7 * d07 - C5 * d16 + C3 * d25 - C1 * d34;
 }
 
-function inverse8(b: Block, at: number, s: number): void {
+/** The inverse of `forward8`, in place. */
+export function inverse8(b: Block, at: number, s: number): void {
   const y0 = C4 * b[at]!;
   const y1 = b[at + s]!;
   const y2 = b[at + 2 * s]!;
@@ -76,8 +77,8 @@ function inverse8(b: Block, at: number, s: number): void {
 
 /** Orthonormal 8×8 DCT of 64 samples, row by row, in place. */
 export function forwardDct(block: Block): void {
-  for (let x = 0; x < 8; x++) forward8(block, x, 8);
-  for (let y = 0; y < 64; y += 8) forward8(block, y, 1);
+  for (let x = 0; x < 8; x++) forward8(block, x, block, x, 8);
+  for (let y = 0; y < 64; y += 8) forward8(block, y, block, y, 1);
 }
 
 /** The inverse of `forwardDct`, in place. */

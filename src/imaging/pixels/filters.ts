@@ -13,15 +13,17 @@ export function gaussianBlur(plane: Plane, width: number, height: number, sigma:
   const weights = gaussianWeights(sigma);
   const across = new Float32Array(width * height);
   const out = new Float32Array(width * height);
+  const radius = weights.length - 1;
+  const line = new Float32Array(width + 2 * radius);
   for (let y = 0; y < height; y++) {
     const row = y * width;
+    line.set(plane.subarray(row, row + width), radius);
+    line.fill(plane[row]!, 0, radius);
+    line.fill(plane[row + width - 1]!, radius + width);
     for (let x = 0; x < width; x++) {
-      let sum = weights[0]! * plane[row + x]!;
-      for (let k = 1; k < weights.length; k++) {
-        const left = x - k < 0 ? 0 : x - k;
-        const right = x + k >= width ? width - 1 : x + k;
-        sum += weights[k]! * (plane[row + left]! + plane[row + right]!);
-      }
+      const at = x + radius;
+      let sum = weights[0]! * line[at]!;
+      for (let k = 1; k <= radius; k++) sum += weights[k]! * (line[at - k]! + line[at + k]!);
       across[row + x] = sum;
     }
   }

@@ -1,6 +1,6 @@
 import type { Raster } from '../raster.ts';
 import { gaussianBlur } from './filters.ts';
-import { readPlanes, type Plane } from './planes.ts';
+import { readLuminance, type Plane } from './planes.ts';
 import type { Tile } from './tile.ts';
 
 export interface EdgeSample {
@@ -23,7 +23,7 @@ const SIGMA_BINS = 200;
 export function measureEdges({ source }: { readonly source: Raster }, tile: Tile): EdgeSample {
   const width = tile.x1 - tile.x0;
   const height = tile.y1 - tile.y0;
-  const sharp = readPlanes(source, tile)[0]!;
+  const sharp = readLuminance(source, tile);
   const soft = gaussianBlur(sharp, width, height, REBLUR);
   const sigmas = Array.from({ length: SIGMA_BINS }, () => 0);
   for (let y = 4; y < height - 4; y++) {
@@ -41,7 +41,10 @@ export function measureEdges({ source }: { readonly source: Raster }, tile: Tile
 }
 
 function gradient(plane: Plane, at: number, stride: number): number {
-  return Math.hypot(plane[at + 1]! - plane[at - 1]!, plane[at + stride]! - plane[at - stride]!) / 2;
+  const dx = plane[at + 1]! - plane[at - 1]!;
+  const dy = plane[at + stride]! - plane[at - stride]!;
+  // Math.hypot guards against overflow, which levels cannot reach, and takes several times as long.
+  return Math.sqrt(dx * dx + dy * dy) / 2;
 }
 
 /** Only the crest of an edge tells its width. */

@@ -13,14 +13,8 @@ export function readPlanes(raster: Raster, tile: Tile): Plane[] {
   const unit = depth === 16 ? 1 / 257 : 1;
   const w = tile.x1 - tile.x0;
   const h = tile.y1 - tile.y0;
+  if (colourChannels(raster) === 1) return [readLuminance(raster, tile)];
   const l = new Float32Array(w * h);
-  if (colourChannels(raster) === 1) {
-    for (let y = 0, i = 0; y < h; y++) {
-      let at = ((tile.y0 + y) * width + tile.x0) * channels;
-      for (let x = 0; x < w; x++, i++, at += channels) l[i] = data[at]! * unit;
-    }
-    return [l];
-  }
   const u = new Float32Array(w * h);
   const v = new Float32Array(w * h);
   for (let y = 0, i = 0; y < h; y++) {
@@ -35,6 +29,22 @@ export function readPlanes(raster: Raster, tile: Tile): Plane[] {
     }
   }
   return [l, u, v];
+}
+
+/** The first plane of `readPlanes` alone. */
+export function readLuminance({ data, width, channels, depth }: Raster, tile: Tile): Plane {
+  const colours = colourChannels({ channels });
+  const unit = 1 / (colours * (depth === 16 ? 257 : 1));
+  const w = tile.x1 - tile.x0;
+  const h = tile.y1 - tile.y0;
+  const l = new Float32Array(w * h);
+  for (let y = 0, i = 0; y < h; y++) {
+    let at = ((tile.y0 + y) * width + tile.x0) * channels;
+    for (let x = 0; x < w; x++, i++, at += channels) {
+      l[i] = (colours === 1 ? data[at]! : data[at]! + data[at + 1]! + data[at + 2]!) * unit;
+    }
+  }
+  return l;
 }
 
 /** Writes the part `tile` of planes that cover `from` into the target; alpha comes from the source, which has its shape. */

@@ -35,11 +35,12 @@ export const denoise: Step = {
     const share = options.strength;
     // The evidence lowers the thresholds; what the user asked for is a plain mixture with the original.
     const gain = share === 0 ? 0 : strength / share;
-    await pixels.run('denoise', { source, target, luma, chroma, gain, share }, { ...size(source), signal, onProgress });
+    const { width, height } = source;
+    await pixels.run(
+      'denoise',
+      { source, target, luma, chroma, gain, share },
+      { width, height, tileWidth: 512, signal, onProgress },
+    );
     return target;
   },
 };
-
-function size({ width, height }: { width: number; height: number }): { width: number; height: number } {
-  return { width, height };
-}
