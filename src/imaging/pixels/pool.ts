@@ -50,21 +50,38 @@ interface Slot {
 export interface PixelPoolOptions {
   /** Threads at most. Default: one per core. */
   readonly size?: number;
+  /** Idle threads are ended after so long. Default 5,000 ms. */
+  readonly idleMs?: number;
   /** What a thread runs; default `worker.ts` with its table of kernels. */
   readonly script?: URL;
 }
 
 /**
- * A pool of `size` worker threads (default: one per core), started when there is work for them and kept. A thread
- * that dies fails the call it worked for and is replaced.
+ * A pool of `size` worker threads (default: one per core), started when there is work for them. A thread that dies fails the
+ * call it worked for and is replaced. Threads that have been idle for a while are ended: nothing else makes them give back
+ * the rasters they have last seen, since an idle thread collects no garbage.
  */
 export function createPixelPool({
   size = availableParallelism(),
+  idleMs = 5000,
   script = new URL('./worker.ts', import.meta.url),
 }: PixelPoolOptions = {}): PixelPool {
   const slots = new Set<Slot>();
   const calls: Call[] = [];
   let closed = false;
+  let resting: NodeJS.Timeout | undefined;
+
+  /** Called whenever a call ends. */
+  function rest(): void {
+    clearTimeout(resting);
+    if (calls.length === 0) resting = setTimeout(endThreads, idleMs).unref();
+  }
+
+  async function endThreads(): Promise<void> {
+    const ended = [...slots];
+    slots.clear();
+    await Promise.all(ended.map(({ worker }) => worker.terminate()));
+  }
 
   function start(): Slot {
     // No flags of the parent: a worker refuses some of them (`--input-type`), and needs none.
@@ -161,6 +178,7 @@ export function createPixelPool({
           signal.removeEventListener('abort', abort);
           const at = calls.indexOf(call);
           if (at >= 0) calls.splice(at, 1);
+          rest();
           if (call.failure === undefined) resolve(call.results as KernelResult<K>[]);
           else reject(call.failure.reason);
         },
@@ -170,6 +188,7 @@ export function createPixelPool({
         call.settle();
       };
       signal.addEventListener('abort', abort, { once: true });
+      clearTimeout(resting);
       calls.push(call);
       pump();
       return promise;
@@ -181,7 +200,8 @@ export function createPixelPool({
         fail(call, new DOMException('The pixel pool was closed.', 'AbortError'));
         call.settle();
       }
-      await Promise.all([...slots].map((slot) => slot.worker.terminate()));
+      clearTimeout(resting);
+      await endThreads();
     },
   };
 }

@@ -1,0 +1,59 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createBare } from './bare.ts';
+import { median, type Figure } from './figure.ts';
+import { restore } from './restore.ts';
+import { freshBytes, scan } from './scan.ts';
+import { guest, startService } from './service.ts';
+
+const CORES = availableParallelism();
+
+/** A grainy, faded photo of 12 megapixels, from the upload to the result. */
+export const photo: Figure = {
+  name: 'photo',
+  async measure({ rounds, dir, note }) {
+    const jpeg = await scan();
+    const folder = join(dir, 'bare');
+    await mkdir(folder);
+    const bare = createBare(folder);
+    const service = await startService(join(dir, 'data'), { LOG_LEVEL: 'warn' });
+    try {
+      const token = await guest(service.url);
+      await restore(service.url, token, freshBytes(jpeg));
+      await bare.restore(jpeg);
+      const ours: number[] = [];
+      const theirs: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        theirs.push(await bare.restore(jpeg));
+        ours.push(await restore(service.url, token, freshBytes(jpeg)));
+        note(`${ours.at(-1)!.toFixed(2)} s to ${theirs.at(-1)!.toFixed(2)} s`);
+      }
+      const ratios = ours.map((seconds, round) => seconds / theirs[round]!);
+      const seconds = median(ours);
+      const peak = await service.peakRss();
+      return [
+        {
+          what: 'A 12-megapixel JPEG through `auto`, upload and renditions included',
+          against: 'the same inspection, steps, encoding and renditions called bare in one process',
+          value: median(ratios),
+          unit: '×',
+          must: { atMost: 1.1 },
+          detail: `${seconds.toFixed(2)} s to ${median(theirs).toFixed(2)} s`,
+          rounds: ratios,
+        },
+        {
+          what: `A 12-megapixel JPEG through \`auto\` on ${CORES} cores`,
+          against: null,
+          value: seconds,
+          unit: 's',
+          must: { atMost: 5 },
+          detail: peak === null ? '' : `peak of RSS ${peak.toFixed(0)} MB`,
+          rounds: ours,
+        },
+      ];
+    } finally {
+      await Promise.all([service.stop(), bare.close()]);
+    }
+  },
+};
