@@ -72,6 +72,56 @@ describe('readBmp', () => {
     );
   });
 
+  it('C27: unpacks runs of 8 and of 4 bits, with jumps, bare stretches and rows cut short', async () => {
+    const eight = { width: 5, height: 2, bits: 8, palette: PALETTE, compression: 1 } as const;
+    const [r, g, b, w] = [RED, GREEN, BLUE, WHITE];
+    const cases: [string, BmpSpec, number[][]][] = [
+      ['runs', { ...eight, pixels: Buffer.from([5, 2, 0, 0, 3, 1, 2, 3, 0, 1]) }, [g, g, g, w, w, b, b, b, b, b]],
+      [
+        'bare stretch, padded to even',
+        { ...eight, pixels: Buffer.from([0, 5, 0, 1, 2, 3, 0, 0, 0, 0, 9, 1, 0, 1]) },
+        [g, g, g, g, g, r, g, b, w, r],
+      ],
+      [
+        'jump and early end',
+        { ...eight, pixels: Buffer.from([0, 2, 2, 1, 2, 3, 0, 1]) },
+        [r, r, w, w, r, r, r, r, r, r],
+      ],
+      [
+        '4 bits',
+        { ...eight, bits: 4, compression: 2, pixels: Buffer.from([5, 0x12, 0, 0, 0, 3, 0x32, 0x10, 2, 0x00, 0, 1]) },
+        [w, b, g, r, r, g, b, g, b, g],
+      ],
+      [
+        'no mark behind a full last row',
+        { ...eight, pixels: Buffer.from([5, 2, 0, 0, 5, 1]) },
+        [g, g, g, g, g, b, b, b, b, b],
+      ],
+    ];
+    for (const [name, spec, pixels] of cases) {
+      expect([name, [...(await read(bmp(spec))).data]]).toEqual([name, pixels.flat()]);
+    }
+    for (const pixels of [
+      [5, 2],
+      [5, 2, 0, 0, 4, 1],
+      [5, 2, 0, 0, 0, 5, 1],
+      [5, 2, 0, 0, 0, 2, 1],
+    ]) {
+      expect(await code({ ...eight, pixels: Buffer.from(pixels) })).toBe('CORRUPT_IMAGE');
+    }
+    expect(await code({ ...eight, height: -2, pixels: Buffer.alloc(64) })).toBe('CORRUPT_IMAGE');
+  });
+
+  it('reads 2 bits per pixel and the short header of OS/2 2', async () => {
+    const two = { ...base, bits: 2, palette: PALETTE, pixels: rows([0b10110000], [0b00010000]) };
+    expect([...(await read(bmp(two))).data]).toEqual(EXPECTED);
+    const info = bmp({ ...two, palette: Buffer.alloc(0) });
+    const short = Buffer.concat([info.subarray(0, 14), Buffer.from([16, 0, 0, 0]), info.subarray(18, 30), PALETTE]);
+    const file = Buffer.concat([short, two.pixels]);
+    file.writeUInt32LE(short.length, 10);
+    expect([...(await read(file)).data]).toEqual(EXPECTED);
+  });
+
   it('keeps alpha, and takes an alpha channel of zeros for none', async () => {
     const masks = [0xff0000, 0xff00, 0xff, 0xff000000] as const;
     const half = await read(
@@ -86,7 +136,7 @@ describe('readBmp', () => {
 
   it('refuses what it cannot read, in the right words', async () => {
     const pixels = Buffer.alloc(64);
-    expect(await code({ ...base, bits: 8, palette: PALETTE, compression: 1, pixels })).toBe('UNSUPPORTED_IMAGE');
+    expect(await code({ ...base, bits: 1, palette: PALETTE, compression: 3, pixels })).toBe('UNSUPPORTED_IMAGE');
     expect(await code({ ...base, bits: 24, compression: 4, pixels })).toBe('UNSUPPORTED_IMAGE');
     expect(await code({ ...base, bits: 7, pixels })).toBe('UNSUPPORTED_IMAGE');
     expect(await code({ width: 0, height: 4, bits: 24, pixels })).toBe('CORRUPT_IMAGE');

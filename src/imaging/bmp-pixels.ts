@@ -1,4 +1,5 @@
 import { BMP_HEADER_BYTES, bmpLayout, type BmpLayout } from './header/bmp.ts';
+import { unpackRuns } from './bmp-runs.ts';
 import { damaged } from './refusals.ts';
 
 /** 8-bit pixels, top row first. */
@@ -62,14 +63,15 @@ const isPlain = ({ bitsPerPixel, masks }: BmpLayout) =>
   bitsPerPixel >= 24 && masks[0] === 0xff0000 && masks[1] === 0xff00 && masks[2] === 0xff && masks[3] === 0;
 
 /**
- * Decodes an uncompressed BMP of 1, 4, 8, 16, 24 or 32 bits per pixel, palettes and colour masks included.
+ * Decodes a BMP of 1, 2, 4, 8, 16, 24 or 32 bits per pixel, palettes, runs and colour masks included.
  * Blocks for about 5 ms per megapixel: `readBmp` puts large ones into a worker.
  *
- * @param bytes The file, checked to be long enough by `readBmpHeader`.
+ * @param file The file, checked to be long enough by `readBmpHeader`.
  * @throws AppError CORRUPT_IMAGE or UNSUPPORTED_IMAGE.
  */
-export function decodeBmp(bytes: Uint8Array): BmpPixels {
-  const layout = bmpLayout(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, BMP_HEADER_BYTES)));
+export function decodeBmp(file: Uint8Array): BmpPixels {
+  const stored = bmpLayout(Buffer.from(file.buffer, file.byteOffset, Math.min(file.length, BMP_HEADER_BYTES)));
+  const { bytes, layout } = stored.runs ? unpackRuns(file, stored) : { bytes: file, layout: stored };
   const { width, height, bottomUp, pixelsAt, rowBytes, bitsPerPixel, masks } = layout;
   if (pixelsAt + rowBytes * (height - 1) >= bytes.length) throw damaged('BMP');
   const channels = masks[3] === 0 ? 3 : 4;

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { decodeBmp, type BmpPixels } from './bmp-pixels.ts';
-import { BMP_HEADER_BYTES, bmpLayout } from './header/bmp.ts';
+import { BMP_HEADER_BYTES, bmpLayout, bmpPixelBytes } from './header/bmp.ts';
 import { HEADER_READERS } from './header/index.ts';
 import { openSource } from './header/source.ts';
 import type { ImageLimits } from './limits.ts';
@@ -32,7 +32,7 @@ function decodeInWorker(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal): P
 }
 
 /**
- * The pixels of an uncompressed BMP, 8-bit RGB or RGBA, top row first. Reads as many bytes as the header
+ * The pixels of a BMP, 8-bit RGB or RGBA, top row first. Reads as many bytes as the header
  * needs and no more, after the limits were held against it.
  *
  * @throws AppError CORRUPT_IMAGE, UNSUPPORTED_IMAGE or IMAGE_TOO_LARGE; the signal's reason.
@@ -45,8 +45,8 @@ export async function readBmp(
   const { signal } = options;
   await using source = await openSource(path, signal);
   const { width, height } = await HEADER_READERS.bmp(source, sizeCheck(limits), 0);
-  const { pixelsAt, rowBytes } = bmpLayout(await source.read(0, BMP_HEADER_BYTES));
-  const bytes = new Uint8Array(Math.min(source.size, pixelsAt + rowBytes * height));
+  const layout = bmpLayout(await source.read(0, BMP_HEADER_BYTES));
+  const bytes = new Uint8Array(Math.min(source.size, layout.pixelsAt + bmpPixelBytes(layout)));
   await using file = await open(path, 'r');
   let filled = 0;
   while (filled < bytes.length) {

@@ -1,3 +1,4 @@
+import { open, readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { readBmp } from './bmp.ts';
 import { DECODE_SECONDS, STORED_LIMITS, pixelLimit, type ImageLimits } from './limits.ts';
@@ -13,6 +14,24 @@ export interface OpenOptions {
   readonly failOn?: 'truncated' | 'error' | 'warning';
   /** Turn the picture upright by its EXIF orientation. Default true. */
   readonly autoOrient?: boolean;
+}
+
+const BRAND = 'avif';
+const BRAND_AT = 8;
+
+/**
+ * What sharp opens for a stored picture: its path, but the bytes of an AVIF whose first brand is another one
+ * (`avis`, an animation), which libvips would not know for an AVIF; it is given the brand of a still one.
+ */
+export async function inputOf(path: string, format: string): Promise<string | Buffer> {
+  if (format !== 'avif') return path;
+  const brand = Buffer.alloc(BRAND.length);
+  await using file = await open(path, 'r');
+  await file.read(brand, 0, brand.length, BRAND_AT);
+  if (brand.equals(Buffer.from(BRAND))) return path;
+  const bytes = await readFile(path);
+  bytes.write(BRAND, BRAND_AT, 'latin1');
+  return bytes;
 }
 
 /**
@@ -37,7 +56,8 @@ export async function openImage(
     const { data, width, height, channels } = await readBmp(path, limits, signal === undefined ? {} : { signal });
     return sharp(data, { raw: { width, height, channels }, limitInputPixels }).timeout({ seconds: DECODE_SECONDS });
   }
-  const image = sharp(path, { failOn, limitInputPixels, autoOrient, sequentialRead: true, pages: 1 });
+  const input = await inputOf(path, format);
+  const image = sharp(input, { failOn, limitInputPixels, autoOrient, sequentialRead: true, pages: 1 });
   const { space, hasProfile } = await image.metadata();
   signal?.throwIfAborted();
   // sharp turns profiled 16-bit colour into P3 and leaves it there, unlabelled; this takes it on to sRGB.

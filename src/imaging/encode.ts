@@ -3,6 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../errors.ts';
 import { FORMATS, type ImageFormat } from './limits.ts';
 import { metadataFrom, withCarriedMetadata, type MetadataPolicy } from './metadata.ts';
+import { readRaster } from './raster.ts';
 
 export const OUTPUT_FORMATS = ['ORIGINAL', 'JPEG', 'PNG', 'WEBP'] as const;
 /** `ORIGINAL` keeps JPEG, PNG and WebP; TIFF, BMP and GIF become PNG, AVIF becomes WebP. */
@@ -92,25 +93,6 @@ export function resultFormat(outputFormat: OutputFormat, originalFormat: string,
   );
 }
 
-/** Renders a pipeline to bare pixels, so that nothing of its source's metadata can slip into the output. */
-async function pixelsOf(image: Sharp): Promise<Pixels> {
-  const { depth, space } = await image.metadata();
-  const deep = depth !== 'uchar';
-  const grey = space === 'b-w' || space === 'grey16';
-  const { data, info } = await image
-    .clone()
-    .toColourspace(grey ? (deep ? 'grey16' : 'b-w') : deep ? 'rgb16' : 'srgb')
-    .raw({ depth: deep ? 'ushort' : 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  return {
-    data: deep ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2) : data,
-    width: info.width,
-    height: info.height,
-    channels: info.channels as Pixels['channels'],
-    depth: deep ? 16 : 8,
-  };
-}
-
 /**
  * Writes a restoration's result to `path`.
  *
@@ -127,7 +109,7 @@ export async function encodeResult(
 ): Promise<EncodedResult> {
   const { original, outputFormat = 'ORIGINAL', quality, metadataPolicy = 'STRIP_PRIVATE', signal } = options;
   signal?.throwIfAborted();
-  const { data, width, height, channels, depth } = 'data' in picture ? picture : await pixelsOf(picture);
+  const { data, width, height, channels, depth } = 'data' in picture ? picture : await readRaster(picture, signal);
   const format = resultFormat(outputFormat, original.format, Math.max(width, height));
   const carried = await metadataFrom(original.path, metadataPolicy);
   signal?.throwIfAborted();

@@ -62,13 +62,20 @@ export async function inspectHeader(
 }
 
 /**
- * What libjpeg says about files that some cameras and phones write and every viewer shows whole: odd scan
- * parameters, and stray bytes between header segments or after the last pixel. Stray bytes between scans
- * (before DHT or SOS) mean damage.
+ * What libjpeg and libtiff say about files that cameras, phones and scanners write and every viewer shows whole:
+ * odd scan parameters and revisions, stray bytes between header segments or after the last pixel, sloppy
+ * directories. Stray bytes between scans (before DHT or SOS) mean damage.
  */
 const HARMLESS = [
+  /^(Warning treated as error due to failOn setting|error in tile \d+ x \d+)$/,
   /^(VipsJpeg: )?Invalid SOS parameters for sequential JPEG$/,
   /^(VipsJpeg: )?Corrupt JPEG data: \d+ extraneous bytes before marker 0x(d9|db|dd|c0|c1|c2|e[0-9a-f]|fe)$/,
+  /^(VipsJpeg: )?Warning: unknown JFIF revision number [\d.]+$/,
+  /^ASCII value for (ASCII array )?tag ".*" (does not end in null byte|contains null byte in value)/,
+  /^Invalid TIFF directory; tags are not sorted in ascending order$/,
+  /^Sum of Photometric type-related color channels and ExtraSamples doesn't match SamplesPerPixel/,
+  /^TIFF directory is missing required "StripByteCounts" field, calculating from imagelength$/,
+  /^(Unknown field with tag \d+ .*encountered|Incorrect count for ".*"|Ignoring tag ".*")/,
 ];
 
 function harmless(error: unknown): boolean {
@@ -88,7 +95,7 @@ function refusal(error: unknown, format: ImageFormat): unknown {
     return tooLarge(`This ${label} picture takes too long to decode. Save it again in a simpler way and retry.`, error);
   }
   if (
-    /not (configured|implemented|supported)|samples out of range|unsupported (?!image format)|Unsupported (feature|codec)/.test(
+    /not (configured|implemented|supported)|samples out of range|unsupported (?!image format)|Unsupported (feature|codec)|bad labq|no known route|not a whole number of bytes/.test(
       message,
     )
   ) {
@@ -174,7 +181,7 @@ export async function inspectImage(
     orientation: metadata.orientation ?? 1,
     bitDepth: metadata.depth === 'uchar' ? 8 : 16,
     hasAlpha: metadata.hasAlpha,
-    isGrey: metadata.space === 'b-w' || metadata.space === 'grey16' || metadata.channels < 3,
+    isGrey: metadata.space === 'b-w' || metadata.space === 'grey16',
     frames: header.frames,
     hasProfile: metadata.hasProfile,
     ...placeholder,

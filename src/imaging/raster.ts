@@ -47,15 +47,16 @@ export function maxSample({ depth }: Pick<Raster, 'depth'>): number {
 const COPY_CHUNK = 16 * 1024 * 1024;
 
 /**
- * Decodes an opened image completely. Grey stays grey and 16 bits stay 16 bits; everything else becomes 8-bit sRGB.
+ * Decodes an opened image completely. Grey stays grey and 16 bits stay 16 bits; everything else becomes 8-bit sRGB,
+ * and so does 8-bit grey with transparency, whose transparency sharp would drop.
  * Throws what sharp throws for a file that does not decode, and an AbortError when the signal fires
  * (a decode that has begun runs to its end, its result is dropped).
  */
 export async function readRaster(image: Sharp, signal?: AbortSignal): Promise<Raster> {
   signal?.throwIfAborted();
   const meta = await image.metadata();
-  const wide = meta.depth === 'ushort' || meta.depth === 'short' || meta.depth === 'uint';
-  const grey = meta.space === 'b-w' || meta.space === 'grey16';
+  const wide = meta.depth !== 'uchar';
+  const grey = (meta.space === 'b-w' || meta.space === 'grey16') && (wide || !meta.hasAlpha);
   const decoded = await image
     .clone()
     .toColourspace(grey ? (wide ? 'grey16' : 'b-w') : wide ? 'rgb16' : 'srgb')

@@ -10,10 +10,13 @@ const TAG = {
   width: 256,
   height: 257,
   bitsPerSample: 258,
+  compression: 259,
+  photometric: 262,
   samplesPerPixel: 277,
   tileWidth: 322,
   tileHeight: 323,
   subIfds: 330,
+  sampleFormat: 339,
   dngVersion: 50706,
 } as const;
 
@@ -68,6 +71,26 @@ async function firstValues(source: ByteSource, layout: Layout, directory: Direct
   return values;
 }
 
+const SAMPLES = { unsigned: 1, floating: 3, untyped: 4 } as const;
+const PHOTOMETRIC = { rgb: 2, yCbCr: 6, colourFilter: 32_803 } as const;
+const OLD_JPEG = 6;
+const JPEG = 7;
+
+/**
+ * Kinds that libvips opens and shows in false colours or as a black or white sheet: YCbCr outside JPEG, signed and
+ * 32-bit whole numbers, floating-point grey. Floating-point RGB is linear light from 0 to 1.
+ */
+function refuseMisread(tags: Map<number, number>, bits: number): void {
+  const photometric = tags.get(TAG.photometric);
+  const compression = tags.get(TAG.compression) ?? 1;
+  const samples = tags.get(TAG.sampleFormat) ?? SAMPLES.unsigned;
+  const floating = samples === SAMPLES.floating && photometric === PHOTOMETRIC.rgb && (bits === 16 || bits === 32);
+  const whole = (samples === SAMPLES.unsigned || samples === SAMPLES.untyped) && [1, 2, 4, 8, 16].includes(bits);
+  const isJpeg = compression === JPEG || compression === OLD_JPEG;
+  if ((floating || whole) && (photometric !== PHOTOMETRIC.yCbCr || isJpeg)) return;
+  throw unsupported('This kind of TIFF file cannot be read here. Save it with 8 or 16 bits per colour in RGB or grey.');
+}
+
 /** TIFF 6.0 and BigTIFF: the first directory's size, then the chain of pages, with loops refused. */
 export const readTiffHeader: HeaderReader = async (source, checkSize, maxFrames) => {
   const head = Buffer.from(await source.read(0, 16));
@@ -76,7 +99,8 @@ export const readTiffHeader: HeaderReader = async (source, checkSize, maxFrames)
   let offset = layout.number(head, layout.big ? 8 : 4, layout.big ? 8 : 4);
   const first = await readDirectory(source, layout, offset);
   const values = await firstValues(source, layout, first);
-  if (values.has(TAG.dngVersion) || (values.get(TAG.subfileType) === 1 && values.has(TAG.subIfds))) {
+  const filtered = values.get(TAG.photometric) === PHOTOMETRIC.colourFilter;
+  if (filtered || values.has(TAG.dngVersion) || (values.get(TAG.subfileType) === 1 && values.has(TAG.subIfds))) {
     throw unsupported('Camera raw files cannot be read here. Export the photo as JPEG or TIFF and upload that.');
   }
   const width = values.get(TAG.width) ?? 0;
@@ -91,6 +115,7 @@ export const readTiffHeader: HeaderReader = async (source, checkSize, maxFrames)
   if (tileWidth !== undefined && tileHeight !== undefined) {
     checkSize({ width: tileWidth, height: tileHeight, channels, bitsPerSample });
   }
+  refuseMisread(values, bitsPerSample);
   if (channels === 0 || channels > 5)
     throw unsupported(`A TIFF file with ${channels} colour channels cannot be read here.`);
 
