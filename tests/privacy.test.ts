@@ -170,10 +170,14 @@ it('C44: tokens and signatures are cut out of whatever is logged, in any field',
   log.warn({ err: new Error(`GET ${link} with ${token}`, { cause: new Error(encodeURIComponent(link)) }) }, 'failed');
   expect(secretsIn(text)).toEqual([]);
   expect(text).not.toMatch(/c2lnbmF0|Ab-_Ab/);
-  const [first, second] = text
+  log.error({ name: '\u009B31m\u2028\u202Egpj' }, 'a\u0085b\u001B[0m');
+  // eslint-disable-next-line no-control-regex
+  expect(text).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]/);
+  const [first, second, third] = text
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
   expect(first.url).toBe('http://localhost/files/a.webp?e=1800000000&s=[redacted]&download=1');
   expect(second.err.cause.type).toBe('Error');
+  expect(third).toMatchObject({ name: '\u009B31m\u2028\u202Egpj', msg: 'a\u0085b\u001B[0m' });
 });
