@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { assertNoSecrets } from './canaries.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
 
@@ -52,7 +53,9 @@ export function startCli(args: string[], options: CliOptions): Running {
   });
   const out = text(child.stdout);
   const finished = once(child, 'close').then(async ([code]): Promise<Finished> => {
-    return { code: code as number | null, stdout: await out, stderr: heard };
+    const stdout = await out;
+    assertNoSecrets(stdout + heard, 'the command line');
+    return { code: code as number | null, stdout, stderr: heard };
   });
   return {
     child,
