@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../src/errors.ts';
+import { retryDelaySeconds } from '../src/queue/backoff.ts';
 import { balanced, rowsOf } from './helpers/books.ts';
 import { folderForTest, startScripted } from './helpers/scripted.ts';
 import { jpeg, until } from './helpers/service.ts';
@@ -31,6 +32,10 @@ function waitsOf(dataDir: string, id: string): number[] {
   const runs = runsOf(dataDir, id);
   return runs.slice(1).map(({ began }, index) => (began - runs[index].ended) / 1000);
 }
+
+it('C9: a provider that asks for a thousand years is asked again after a day', () => {
+  expect(retryDelaySeconds(1, 10, 31_536_000_000, 0.5)).toBe(86_400);
+});
 
 describe('C9: a try that failed', () => {
   it('is repeated after a wait that doubles, differs from one to the other, and ends with MAX_ATTEMPTS', async () => {

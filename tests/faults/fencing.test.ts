@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { clientOf, RESTORE } from '../helpers/app.ts';
 import { balanced, rowsOf } from '../helpers/books.ts';
+import { expectGroundRule } from '../helpers/ground-rule.ts';
 import { startProcess } from '../helpers/process.ts';
+import { folderForTest, startScripted } from '../helpers/scripted.ts';
 import { jpeg, storedFiles, until } from '../helpers/service.ts';
 
 describe('C4: a worker that stood still while another took its job over', () => {
@@ -16,8 +17,7 @@ describe('C4: a worker that stood still while another took its job over', () => 
   ])(
     'at %s with %i files loses: one result, one event, and its own files are gone',
     async (fault, files) => {
-      const dataDir = await mkdtemp(join(tmpdir(), 'heirloom-fencing-'));
-      onTestFinished(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+      const dataDir = await folderForTest();
       const late = await startProcess(dataDir, { FAILPOINT: fault });
       const client = clientOf(late.url);
       const token = await client.guest();
@@ -47,7 +47,27 @@ describe('C4: a worker that stood still while another took its job over', () => 
       await balanced(dataDir);
       expect(row().storage_key).toBe(key);
       expect((await fetch(ended.url)).status).toBe(200);
+      await expectGroundRule({ ...other, dataDir });
     },
     30_000,
   );
 });
+
+it('C5: work that blocks the event loop for five seconds is done once, and what waits is not lost', async () => {
+  const dataDir = await folderForTest();
+  let tries = 0;
+  const service = await startScripted(
+    dataDir,
+    ({ attempt }) => {
+      if (++tries > 1 || attempt > 1) return;
+      for (const end = performance.now() + 5000; performance.now() < end;);
+    },
+    { MAX_CONCURRENT_RESTORATIONS: '2' },
+  );
+  const ids = [await service.submit(await jpeg(1300)), await service.submit(await jpeg(1301))];
+  await until(() => rowsOf(dataDir, 'select 1 from job').length === 0, 20_000);
+  expect(tries).toBe(2);
+  const rows = rowsOf(dataDir, 'select id, status, attempts, fence from restoration order by id');
+  expect(rows).toEqual(ids.toSorted().map((id) => ({ id, status: 'SUCCEEDED', attempts: 1, fence: 1 })));
+  await balanced(dataDir);
+}, 40_000);
