@@ -1,7 +1,15 @@
-import { createApp } from './app.ts';
-import { ConfigError, loadEnvFile, readConfig } from './config.ts';
-import { createLog } from './log.ts';
-import { serve } from './serve.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Types stripped and code compiled are kept from start to start, which takes a third off each. Where the folder cannot
+// be written to, nothing is kept. What it is for is imported below, since static imports are compiled before this runs.
+enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'heirloom'));
+const [{ createApp }, { ConfigError, loadEnvFile, readConfig }, { createLog }, { serve }] = await Promise.all([
+  import('./app.ts'),
+  import('./config.ts'),
+  import('./log.ts'),
+  import('./serve.ts'),
+]);
 
 try {
   loadEnvFile();

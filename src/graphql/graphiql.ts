@@ -1,4 +1,4 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import type { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 
 /**
  * GraphiQL sends what stands in its headers editor with a query, but opens a WebSocket without it. The editor's text
@@ -22,6 +22,11 @@ const SIGN_IN_SOCKETS = `
   };
 `;
 
-/** GraphiQL from the package, without a CDN; its subscriptions are signed in as its queries are. */
-export const renderPage: typeof renderGraphiQL = (options) =>
-  renderGraphiQL(options).replace('<head>', () => `<head><script>${SIGN_IN_SOCKETS}</script>`);
+/**
+ * GraphiQL from the package, without a CDN; its subscriptions are signed in as its queries are. The package is loaded at
+ * the first visit: it holds the whole page as a text and takes 50 MB of memory.
+ */
+export const renderPage = async (options: Parameters<typeof renderGraphiQL>[0]): Promise<string> => {
+  const graphiql = await import('@graphql-yoga/render-graphiql');
+  return graphiql.renderGraphiQL(options).replace('<head>', () => `<head><script>${SIGN_IN_SOCKETS}</script>`);
+};
