@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeCursor } from '../src/events/service.ts';
 import { reconcile } from '../src/restorations/reconcile.ts';
+import { localId } from '../src/graphql/global-id.ts';
 import { startApp, UPLOAD, type TestApp } from './helpers/app.ts';
 import { ACTIVITY, collect, FOLLOW, jpeg, socketClient, statementsOf, type RunStatement } from './helpers/service.ts';
 
@@ -140,5 +141,18 @@ describe('C48: how lists are read', () => {
     });
     expect(seen.length).toBeGreaterThanOrEqual(3);
     expect(withoutIndex(seen)).toEqual([]);
+  });
+
+  it('a list does not wait for a transaction that is open, and shows what is committed', async () => {
+    const name = async (): Promise<string> =>
+      (await app.ok(PHOTOS, {}, token)).viewer.photos.edges[0].node.originalFilename;
+    const before = await name();
+    let during = '';
+    await app.app.systemContext().em.transactional(async (em) => {
+      const rename = 'update photo set original_filename = ? where id = ?';
+      await em.execute(rename, ['renamed.jpg', localId('Photo', photo)], 'run');
+      during = await name();
+    });
+    expect([during, await name()]).toEqual([before, 'renamed.jpg']);
   });
 });

@@ -55,15 +55,16 @@ function sizeOf(args: PageArgs): { size: number; backwards: boolean } {
  * One page of an entity by its id alone: ids are UUID v7, so their order is the order of time and page 50,000 costs what
  * page 1 costs. The conditions must begin with a column that leads an index ending in `id`.
  *
+ * @param options.without properties that the rows of the list do without.
  * @param newestFirst the direction of the list; `last`/`before` walk it backwards and return it in list order.
  * @throws AppError BAD_USER_INPUT for sizes out of range, both ends at once, or a cursor that is none.
  */
-export async function readPage<T extends { id: string }>(
+export async function readPage<T extends { id: string }, Without extends Exclude<keyof T, 'id'> = never>(
   em: EntityManager,
   entity: EntityName<T>,
-  options: { args: PageArgs; where: Condition[]; newestFirst: boolean; join?: string },
-): Promise<Page<T>> {
-  const { args, newestFirst, join = '' } = options;
+  options: { args: PageArgs; where: Condition[]; newestFirst: boolean; join?: string; without?: readonly Without[] },
+): Promise<Page<Omit<T, Without>>> {
+  const { args, newestFirst, join = '', without = [] } = options;
   const { size, backwards } = sizeOf(args);
   const where = [...options.where];
   if (args.after != null) where.push({ sql: `t.id ${newestFirst ? '<' : '>'} ?`, params: [idOf(args.after, 'after')] });
@@ -72,7 +73,8 @@ export async function readPage<T extends { id: string }>(
 
   const descending = newestFirst !== backwards;
   const tail = `${join} where ${where.map((condition) => condition.sql).join(' and ')} order by t.id ${descending ? 'desc' : 'asc'} limit ?`;
-  const found = await selectRows(em, entity, tail, [...where.flatMap((condition) => condition.params), size + 1]);
+  const params = [...where.flatMap((condition) => condition.params), size + 1];
+  const found = await selectRows(em, entity, tail, params, without);
   const more = found.length > size;
   const rows = found.slice(0, size);
   if (backwards) rows.reverse();

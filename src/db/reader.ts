@@ -20,8 +20,8 @@ function statementOf(database: Database, sql: string): Statement {
 
 /**
  * Runs a query with its parameters bound to a statement that is kept prepared; MikroORM would write them into the text
- * and prepare it each time, which costs as much again as a page of rows. Inside a transaction it runs on the connection
- * of that transaction and sees what was written there. Outside it has a connection of its own: it sees what is committed
+ * and prepare it each time, which costs more than a page of rows. Inside a transaction it runs on the connection of
+ * that transaction and sees what was written there. Outside it has a connection of its own: it sees what is committed
  * and waits for nobody.
  *
  * @param params strings, numbers and null.

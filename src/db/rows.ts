@@ -11,13 +11,19 @@ const toBoolean = (value: unknown): unknown => (value === null ? null : Boolean(
 
 const CONVERSIONS: Record<string, Convert> = { Date: toDate, boolean: toBoolean };
 
-const readings = new WeakMap<object, Reading>();
+/** By entity, and by what is left out. */
+const readings = new WeakMap<object, Map<string, Reading>>();
 
-function readingOf(em: EntityManager, entity: EntityName<object>): Reading {
+function readingOf(em: EntityManager, entity: EntityName<object>, without: readonly string[]): Reading {
   const meta = em.getMetadata().get(entity);
-  const known = readings.get(meta);
+  const ofEntity = readings.get(meta) ?? new Map<string, Reading>();
+  readings.set(meta, ofEntity);
+  const key = without.join();
+  const known = ofEntity.get(key);
   if (known !== undefined) return known;
-  const columns = meta.props.filter((prop) => prop.persist !== false && prop.fieldNames?.length === 1);
+  const columns = meta.props.filter(
+    (prop) => prop.persist !== false && prop.fieldNames?.length === 1 && !without.includes(prop.name),
+  );
   const list = columns.map((prop) => `t.\`${prop.fieldNames[0]}\` as \`${prop.name}\``).join(', ');
   const conversions = columns.flatMap((prop) => {
     const isJson = prop.type === 'json' || prop.columnTypes[0] === 'json';
@@ -25,7 +31,7 @@ function readingOf(em: EntityManager, entity: EntityName<object>): Reading {
     return convert === undefined ? [] : [[prop.name as string, convert] as const];
   });
   const reading = { select: `select ${list} from \`${meta.tableName}\` t`, conversions };
-  readings.set(meta, reading);
+  ofEntity.set(key, reading);
   return reading;
 }
 
@@ -34,19 +40,21 @@ function readingOf(em: EntityManager, entity: EntityName<object>): Reading {
  *
  * @param tail everything after `from "table" t`, with `?` for the parameters. It should be one of a few texts: the
  *   statement is kept prepared.
+ * @param without properties that are not read.
  */
-export async function selectRows<T extends object>(
+export async function selectRows<T extends object, Without extends keyof T = never>(
   em: EntityManager,
   entity: EntityName<T>,
   tail: string,
   params: readonly unknown[] = [],
-): Promise<T[]> {
-  const { select, conversions } = readingOf(em, entity as EntityName<object>);
+  without: readonly Without[] = [],
+): Promise<Omit<T, Without>[]> {
+  const { select, conversions } = readingOf(em, entity as EntityName<object>, without as readonly string[]);
   const rows = await readAll<Record<string, unknown>>(em, `${select} ${tail}`, params);
   for (const row of rows) {
     for (const [property, convert] of conversions) row[property] = convert(row[property]);
   }
-  return rows as T[];
+  return rows as Omit<T, Without>[];
 }
 
 /** One row by its primary key, read as `selectRows` reads; undefined when there is none. */

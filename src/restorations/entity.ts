@@ -58,6 +58,23 @@ export const RestorationEntity = defineEntity({
 });
 export type Restoration = InferEntity<typeof RestorationEntity>;
 
+/** What a list does without: what no client sees, and the two that are JSON and that few ask for. */
+export const NOT_LISTED = [
+  'createdAt',
+  'userId',
+  'sessionId',
+  'options',
+  'triesLeft',
+  'fence',
+  'lastEvent',
+  'report',
+  'mimeType',
+] as const satisfies readonly (keyof Restoration)[];
+
+/** A restoration as a list has it. */
+export type ListedRestoration = Omit<Restoration, (typeof NOT_LISTED)[number]> &
+  Partial<Pick<Restoration, 'options' | 'report'>>;
+
 /** One try of the queue at a restoration. */
 export const RunEntity = defineEntity({
   name: 'Run',

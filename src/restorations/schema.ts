@@ -14,7 +14,7 @@ import { ModelRef } from '../models/schema.ts';
 import type { Photo } from '../photos/entity.ts';
 import { expiresInArg, linkTo, loadRenditions, RenditionNameEnum, RenditionRef } from '../photos/rendition-schema.ts';
 import { ListOrderEnum, loadPhoto, PhotoRef, ScopeEnum } from '../photos/schema.ts';
-import type { Restoration, Run } from './entity.ts';
+import type { ListedRestoration, Restoration, Run } from './entity.ts';
 import { ATTEMPTS_SHOWN } from './service.ts';
 import { OptionsRef } from './options-schema.ts';
 
@@ -122,10 +122,10 @@ const loadSelected = perContext<GraphQLContext, Restoration | null>(async (conte
   return photoIds.map((id) => byPhoto.get(id) ?? null);
 });
 
-/** Of rows whose photos have been read with their page. What resolves at once costs a third of what a promise does. */
-const photoAtHand = new WeakMap<Restoration, Photo>();
+/** Of rows whose photos have been read with their page, so that a row resolves without a promise. */
+const photoAtHand = new WeakMap<ListedRestoration, Photo>();
 
-async function readPhotosOf(context: GraphQLContext, rows: readonly Restoration[]): Promise<void> {
+async function readPhotosOf(context: GraphQLContext, rows: readonly ListedRestoration[]): Promise<void> {
   const ids = [...new Set(rows.map(({ photoId }) => photoId))];
   const photos = new Map((await context.services.photos.ownMany(context, ids)).map((photo) => [photo?.id, photo]));
   for (const row of rows) {
@@ -134,13 +134,20 @@ async function readPhotosOf(context: GraphQLContext, rows: readonly Restoration[
   }
 }
 
-async function photoOf(context: GraphQLContext, { photoId }: Restoration): Promise<Photo> {
+async function photoOf(context: GraphQLContext, { photoId }: ListedRestoration): Promise<Photo> {
   const photo = await loadPhoto(context, photoId);
   if (photo === null) throw new AppError('NOT_FOUND', 'The photo has been deleted.');
   return photo;
 }
 
-export const RestorationRef = builder.objectRef<Restoration>('Restoration');
+/** With what a list has left out. */
+async function wholeOf(context: GraphQLContext, id: string): Promise<Restoration> {
+  const restoration = await loadRestoration(context, id);
+  if (restoration === null) throw new AppError('NOT_FOUND', 'The restoration has been deleted.');
+  return restoration;
+}
+
+export const RestorationRef = builder.objectRef<ListedRestoration>('Restoration');
 builder.node(RestorationRef, {
   description: 'One attempt at one photo with one model.',
   id: { description: 'Global id.', resolve: (restoration) => restoration.id },
@@ -158,7 +165,11 @@ builder.node(RestorationRef, {
       resolve: ({ modelId }, _args, { services }) => services.models.byId(modelId),
     }),
     modelId: t.exposeString('modelId', { description: 'The name of that model.' }),
-    options: t.expose('options', { type: OptionsRef, description: 'How it was asked for, defaults filled in.' }),
+    options: t.field({
+      type: OptionsRef,
+      description: 'How it was asked for, defaults filled in.',
+      resolve: ({ id, options }, _args, context) => options ?? wholeOf(context, id).then((whole) => whole.options),
+    }),
     status: t.expose('status', { type: StatusEnum, description: 'Where it stands.' }),
     stage: t.expose('stage', {
       type: StageEnum,
@@ -197,7 +208,8 @@ builder.node(RestorationRef, {
     report: t.field({
       type: [StepReportRef],
       description: 'What each step did and why; empty until it has succeeded.',
-      resolve: ({ report }) => report ?? [],
+      resolve: async ({ id, report }, _args, context) =>
+        (report === undefined ? (await wholeOf(context, id)).report : report) ?? [],
     }),
     width: t.exposeInt('width', { nullable: true, description: 'Pixels of the result.' }),
     height: t.exposeInt('height', { nullable: true, description: 'Pixels of the result.' }),

@@ -14,7 +14,14 @@ import { deleteFiles, type Dependent } from '../photos/service.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Admission } from './admission.ts';
-import { RestorationEntity, RunEntity, type Restoration, type Run } from './entity.ts';
+import {
+  NOT_LISTED,
+  RestorationEntity,
+  RunEntity,
+  type ListedRestoration,
+  type Restoration,
+  type Run,
+} from './entity.ts';
 import { historyConditions, HISTORY_JOIN, type HistoryFilter } from './filter.ts';
 import { restorationById, type Change, type Journal } from './journal.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -42,7 +49,7 @@ export function createRestorations(deps: {
   const { storage, queue, events, journal, renditions } = deps;
 
   /** A row, with the percent of the moment where it runs. */
-  function current(restoration: Restoration): Restoration {
+  function current<T extends ListedRestoration>(restoration: T): T {
     const live = restoration.status === 'RUNNING' ? deps.progress.get(restoration.id) : undefined;
     return live === undefined ? restoration : { ...restoration, percent: Math.max(live.percent, restoration.percent) };
   }
@@ -88,7 +95,7 @@ export function createRestorations(deps: {
           (select r.id from restoration r where r.photo_id = t.photo_id
             order by r.id desc limit 1 offset ${ATTEMPTS_SHOWN - 1}), '')`;
       const rows = await selectRows(ctx.em, RestorationEntity, tail, photoIds);
-      return rows.map(current).sort((a, b) => (a.id < b.id ? 1 : -1));
+      return rows.map((row) => current(row)).sort((a, b) => (a.id < b.id ? 1 : -1));
     },
 
     /** Of photos that have been checked to be the actor's: the success its owner chose, or the newest one. */
@@ -107,11 +114,11 @@ export function createRestorations(deps: {
       args: PageArgs,
       filter: HistoryFilter,
       newestFirst: boolean,
-    ): Promise<Page<Restoration>> {
+    ): Promise<Page<ListedRestoration>> {
       const where = historyConditions(requireUser(ctx), filter);
       const join = filter.search?.trim() ? HISTORY_JOIN : '';
-      const page = await readPage(ctx.em, RestorationEntity, { args, where, newestFirst, join });
-      return { ...page, rows: page.rows.map(current) };
+      const page = await readPage(ctx.em, RestorationEntity, { args, where, newestFirst, join, without: NOT_LISTED });
+      return { ...page, rows: page.rows.map((row) => current(row)) };
     },
 
     /** The tries of several restorations, in order. */
@@ -214,7 +221,11 @@ export function createRestorations(deps: {
     },
 
     /** One size of a result, made now where it is missing; null when there is no result. */
-    async rendition(ctx: ServiceContext, restoration: Restoration, name: RenditionName): Promise<Rendition | null> {
+    async rendition(
+      ctx: ServiceContext,
+      restoration: ListedRestoration,
+      name: RenditionName,
+    ): Promise<Rendition | null> {
       const { id, storageKey: sourceKey, format } = restoration;
       if (sourceKey === null || format === null) return null;
       const isThere = async (em: EntityManager): Promise<boolean> => (await restorationById(em, id)) !== null;

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { openDatabase } from '../../src/db/orm.ts';
 import { cursorOf, readPage, type PageArgs } from '../../src/db/keyset.ts';
 import { ENTITIES } from '../../src/entities.ts';
-import { RestorationEntity } from '../../src/restorations/entity.ts';
+import { NOT_LISTED, RestorationEntity } from '../../src/restorations/entity.ts';
 import { historyConditions } from '../../src/restorations/filter.ts';
 import { median, type Figure, type FigureContext, type Measured } from './figure.ts';
 import { seedService, type SeededService } from './seed.ts';
@@ -39,7 +39,7 @@ async function measurePages(seeded: SeededService, { rounds, note }: FigureConte
     for (let n = 0; n < PAGES_A_ROUND; n++) {
       const began = performance.now();
       const where = historyConditions(actor, {});
-      const { rows } = await readPage(em, RestorationEntity, { args, where, newestFirst: true });
+      const { rows } = await readPage(em, RestorationEntity, { args, where, newestFirst: true, without: NOT_LISTED });
       times.push(performance.now() - began);
       if (rows.length !== PAGE) throw new Error(`a page of ${rows.length}`);
     }
@@ -82,7 +82,7 @@ async function measurePages(seeded: SeededService, { rounds, note }: FigureConte
         value: median(worst),
         unit: 'ms',
         must: { atMost: 1 },
-        detail: '20 rows with every column',
+        detail: '20 rows',
         rounds: worst,
       },
     ];
