@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { App } from '../../src/app.ts';
 import type { Provider } from '../../src/providers/provider.ts';
+import { scriptProvider } from './scripted-provider.ts';
 
 /** More often than it is published: the service's own throttle sets the pace. */
 const EVERY_MS = 20;
@@ -13,10 +14,6 @@ const restore: Provider['restore'] = async (_request, { signal, onProgress }) =>
 };
 
 /** From now on every restoration does nothing but report a little more, ten times a second, until it is cancelled. */
-export function reportSteadily({ services: { models } }: App): void {
-  const { resolve } = models;
-  models.resolve = async (...args) => {
-    const { model, provider } = await resolve(...args);
-    return { model, provider: { ...provider, restore } };
-  };
+export function reportSteadily(app: App): void {
+  scriptProvider(app, () => restore);
 }
