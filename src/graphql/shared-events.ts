@@ -4,6 +4,9 @@ import type { RequestFacts } from './server.ts';
 
 type Results = Map<string, ExecutionResult | Promise<ExecutionResult>>;
 
+/** For all who keep up; who comes later has the selection run for itself. */
+const SHARED_MS = 1000;
+
 /**
  * Everything but the event and the document that an answer may depend on: who asks, from where, and for what. Two
  * subscriptions that differ in any of it share nothing.
@@ -19,7 +22,11 @@ export function createSharedSubscribe() {
 
   function resultsOf(event: object, document: DocumentNode): Results {
     let documents = shared.get(event);
-    if (documents === undefined) shared.set(event, (documents = new WeakMap()));
+    if (documents === undefined) {
+      shared.set(event, (documents = new WeakMap()));
+      // A reader that stands still holds on to its events, and must not hold what others were told of them.
+      setTimeout(() => shared.delete(event), SHARED_MS).unref();
+    }
     let results = documents.get(document);
     if (results === undefined) documents.set(document, (results = new Map()));
     return results;

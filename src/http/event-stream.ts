@@ -12,15 +12,21 @@ export async function pipeEvents(
 ): Promise<void> {
   const { signal, stalledMs } = options;
   const reader = body.getReader();
-  const over = new Promise<'over'>((resolve) => {
-    signal.addEventListener('abort', () => resolve('over'), { once: true });
-    if (signal.aborted) resolve('over');
-  });
+  let giveUp = (): void => {};
+  const stop = (): void => giveUp();
+  signal.addEventListener('abort', stop, { once: true });
+  // Not `Promise.race` with one promise for the abort: that would hold every part until the stream ends.
+  const next = () =>
+    new Promise<Awaited<ReturnType<typeof reader.read>> | undefined>((resolve, reject) => {
+      giveUp = () => resolve(undefined);
+      if (signal.aborted) giveUp();
+      reader.read().then(resolve, reject);
+    });
   res.flushHeaders();
   try {
     for (;;) {
-      const part = await Promise.race([reader.read(), over]);
-      if (part === 'over' || part.done) break;
+      const part = await next();
+      if (part === undefined || part.done) break;
       if (!res.write(part.value)) {
         await once(res, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(stalledMs)]) });
       }
@@ -29,6 +35,7 @@ export async function pipeEvents(
   } catch {
     res.destroy();
   } finally {
+    signal.removeEventListener('abort', stop);
     await reader.cancel().catch(() => {});
   }
 }

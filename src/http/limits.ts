@@ -43,7 +43,7 @@ export const HTTP_LIMITS: HttpLimits = {
   minRateWindowMs: 10_000,
   drainBytes: 32e6,
   drainMs: 5000,
-  stalledReaderMs: 30_000,
+  stalledReaderMs: 20_000,
   openConnections: { perAddress: 100, perSession: 100 },
   socket: {
     messageBytes: 256 * 1024,
