@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AppError } from '../src/errors.ts';
-import { openImage } from '../src/imaging/decode.ts';
 import { inspectImage } from '../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS, FORMATS, type ImageFormat } from '../src/imaging/limits.ts';
 import { configureSharp } from '../src/imaging/sharp.ts';
@@ -12,7 +11,6 @@ import { bmp24 } from './fixtures/zoo/bmp.ts';
 import { noise } from './fixtures/zoo/bytes.ts';
 import { jpegWithExif, withSegments } from './fixtures/zoo/jpeg.ts';
 import { exifBlock } from './fixtures/zoo/exif.ts';
-import { dice, mutate } from './fixtures/zoo/mutate.ts';
 import { apng } from './fixtures/zoo/png.ts';
 import { scene, scenePixels, turnedFor } from './fixtures/zoo/scene.ts';
 import { greyTiff, tiffPages } from './fixtures/zoo/tiff.ts';
@@ -165,23 +163,6 @@ describe('inspectImage', () => {
     }
     expect(await inspect(apng(16, 16, 5))).toMatchObject({ frames: 5, dominantColor: '#c8c8c8' });
     expect(await inspect(tiffPages(12))).toMatchObject({ frames: 12, width: 4, height: 4 });
-  });
-
-  it('C27: answers four hundred broken files with a verdict each, and what it takes decodes again', async () => {
-    const roll = dice(27);
-    const wrong: string[] = [];
-    for (let i = 0; i < 400; i++) {
-      const sample = samples[roll(samples.length)];
-      if (sample === undefined) continue;
-      const path = await store(mutate(sample.bytes, roll));
-      const result = await inspectImage(path, DEFAULT_LIMITS).then(
-        async (info) => ((await (await openImage(path, info)).stats()).channels.length > 0 ? 'fine' : 'empty'),
-        (error: unknown) =>
-          error instanceof AppError && error.code !== 'INTERNAL_SERVER_ERROR' ? 'fine' : String(error),
-      );
-      if (result !== 'fine') wrong.push(`${i} ${sample.name}: ${result}`);
-    }
-    expect(wrong).toEqual([]);
   });
 
   it('stops when the signal has fired', async () => {

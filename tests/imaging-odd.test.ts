@@ -60,12 +60,15 @@ describe('odd pictures', () => {
   it('C27: every valid PNG: colour types, depths, interlacing, transparency, sizes from 1 to 40', async () => {
     const suite = oddPngs();
     expect(suite.length).toBeGreaterThan(100);
-    for (const { name, bytes, pixels } of suite) {
+    for (const { spec, bytes, pixels } of suite) {
+      const name = JSON.stringify(spec);
       const path = join(folder, 'suite.png');
       await writeFile(path, bytes);
-      const { outcome, message } = await judge(path, join(folder, 'made'));
-      expect([name, outcome, message]).toEqual([name, 'accepted', '']);
-      const image = await openImage(path, 'png');
+      const { depth, type, transparent, side } = spec;
+      const info = await inspectImage(path, DEFAULT_LIMITS);
+      const alpha = type >= 4 || transparent;
+      expect([name, info]).toMatchObject([name, { width: side, bitDepth: depth === 16 ? 16 : 8, hasAlpha: alpha }]);
+      const image = await openImage(path, info);
       const data = await image.ensureAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer();
       expect([name, psnr(data, pixels) > 45]).toEqual([name, true]);
     }

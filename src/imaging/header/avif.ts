@@ -120,6 +120,8 @@ export const readAvifHeader: HeaderReader = async (source, checkSize) => {
   for (const item of itemLocations(inMeta('iloc'))) {
     const type = types.get(item.id);
     if (type !== 'grid' && type !== 'av01') continue;
+    // A decoder would leave the missing tile of a grid black and say nothing.
+    if (!item.inMeta && item.extents.some(({ offset, length }) => offset + length > source.size)) throw damaged('AVIF');
     const data = await startOf(source, item, inMeta('idat'));
     if (type === 'grid') hold(gridSize(data));
     else av1FrameSizes(data).forEach(hold);

@@ -1,0 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { fuzz } from '../fixtures/zoo/fuzz.ts';
+
+it('C27: four thousand broken files: no crash, no hang, no other error, less than a gigabyte', async () => {
+  const keep = await mkdtemp(join(tmpdir(), 'heirloom-fuzz-kept-'));
+  const { failures, outcomes } = await fuzz({ seed: 2027, cases: 4000, keep });
+  expect(failures).toEqual([]);
+  onTestFinished(() => rm(keep, { recursive: true }));
+  expect(Object.values(outcomes).reduce((sum, count) => sum + count, 0)).toBe(4000);
+});
