@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -50,4 +50,15 @@ describe('cut pictures', () => {
     expect(cuts).toBeGreaterThan(1000);
     expect(refused / cuts).toBeGreaterThan(0.9);
   }, 60_000);
+
+  it('C29: a damaged tile of an AVIF grid is no black corner but damage', async () => {
+    const grid = await readFile(join(import.meta.dirname, 'fixtures/zoo/made/any-grid.avif'));
+    expect(typeof (await verdict(grid))).toBe('object');
+    const media = grid.indexOf('mdat') + 4;
+    for (const share of [0.02, 0.6]) {
+      const hurt = Buffer.from(grid);
+      const at = media + Math.floor((grid.length - media) * share);
+      expect(await verdict(hurt.fill(0xff, at, at + 40))).toBe('CORRUPT_IMAGE');
+    }
+  });
 });

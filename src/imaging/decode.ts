@@ -16,14 +16,15 @@ export interface OpenOptions {
   readonly autoOrient?: boolean;
 }
 
-const BRAND = 'avif';
-const BRAND_AT = 8;
+/** The brand by which libvips knows an AVIF, and where it stands. */
+export const BRAND = 'avif';
+export const BRAND_AT = 8;
 
 /**
  * What sharp opens for a stored picture: its path, but the bytes of an AVIF whose first brand is another one
  * (`avis`, an animation), which libvips would not know for an AVIF; it is given the brand of a still one.
  */
-export async function inputOf(path: string, format: string): Promise<string | Buffer> {
+async function inputOf(path: string, format: string): Promise<string | Buffer> {
   if (format !== 'avif') return path;
   const brand = Buffer.alloc(BRAND.length);
   await using file = await open(path, 'r');

@@ -1,5 +1,6 @@
 import type { Metadata } from 'sharp';
 import { AppError, isAbortError } from '../errors.ts';
+import { decodeTiles } from './avif-tiles.ts';
 import { openImage } from './decode.ts';
 import type { ImageHeader } from './header/header.ts';
 import { HEADER_READERS } from './header/index.ts';
@@ -149,6 +150,10 @@ async function decodeFully(
     .catch((error: unknown) => {
       if (!harmless(error)) throw error;
       return decodeOnce(path, header, limits, 'error', signal);
+    })
+    .then(async (whole) => {
+      if (header.tiled === true) await decodeTiles(path, limits, signal);
+      return whole;
     })
     .catch((error: unknown) => {
       throw refusal(error, header.format);

@@ -59,7 +59,7 @@ function itemLocations(data: Buffer): Item[] {
 }
 
 /** The type of each item by its `infe` entry, e.g. `av01` or `grid`. */
-function itemTypes(iinf: Buffer): Map<number, string> {
+export function itemTypes(iinf: Buffer): Map<number, string> {
   const types = new Map<number, string>();
   for (const { type, data } of boxesIn(iinf.subarray((iinf[0] ?? 0) === 0 ? 6 : 8))) {
     const version = data[0] ?? 0;
@@ -127,5 +127,6 @@ export const readAvifHeader: HeaderReader = async (source, checkSize) => {
     else av1FrameSizes(data).forEach(hold);
   }
   if (width === 0 || height === 0) throw damaged('AVIF');
-  return { format: 'avif', width, height, channels: 4, bitsPerSample, frames: 1 };
+  const tiled = [...types.values()].includes('grid');
+  return { format: 'avif', width, height, channels: 4, bitsPerSample, frames: 1, tiled };
 };

@@ -13,6 +13,8 @@ export interface ImageHeader {
   readonly bitsPerSample: number;
   /** Frames or pages; counting stops one above the cap. */
   readonly frames: number;
+  /** Whether the picture is put together from others (an AVIF grid). Default false. */
+  readonly tiled?: boolean;
 }
 
 /** Called as soon as the size is known, so that nothing is counted or unpacked for a picture that is refused anyway. */
