@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectImage } from '../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS } from '../src/imaging/limits.ts';
 import { configureSharp } from '../src/imaging/sharp.ts';
-import { svg } from './fixtures/zoo/foreign.ts';
+import { FOREIGN, svg } from './fixtures/zoo/foreign.ts';
 import { hostileImages, type HostileImage } from './fixtures/zoo/index.ts';
 import type { Verdict } from './fixtures/zoo/inspect-child.ts';
 import { flatPng, pngChunk } from './fixtures/zoo/png.ts';
@@ -103,6 +103,29 @@ describe('loaders that no photo needs', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('C27: only those for photos are open, even for a file that got past the judge', async () => {
+    const open = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'avif'] as const;
+    for (const format of open) {
+      const bytes = await scene(32, 32).toFormat(format).toBuffer();
+      expect((await sharp(bytes).metadata()).width).toBe(32);
+    }
+    const opened: string[] = [];
+    for (const [name, make] of Object.entries(FOREIGN)) {
+      const path = join(folder, 'foreign');
+      await writeFile(path, make());
+      await sharp(path)
+        .metadata()
+        .then(
+          ({ format }) => opened.push(`${name}: ${format}`),
+          () => undefined,
+        );
+    }
+    expect(opened).toEqual([]);
+    // The gain map of an Ultra HDR photo is not looked at: it is the JPEG that every viewer shows.
+    const hdr = await sharp(join(import.meta.dirname, 'fixtures/zoo/colours/ultra-hdr.jpg')).metadata();
+    expect([hdr.format, hdr.depth, hdr.channels]).toEqual(['jpeg', 'uchar', 3]);
   });
 
   it('C30: a WebP full of SVG text is a WebP', async () => {
