@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { deriveKey, loadSecret } from './auth/secret.ts';
@@ -37,6 +37,8 @@ export interface Mechanisms {
   readonly spool: Spool;
   /** An existing folder beside the storage, for files on their way into it. */
   readonly scratchDir: string;
+  /** What was in it at the start. */
+  readonly leftBehind: ReadonlySet<string>;
   readonly links: Links;
   readonly limiter: Limiter;
   readonly bus: EventBus<Topics>;
@@ -82,8 +84,8 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const scratchDir = join(config.storagePath, 'tmp');
   await mkdir(scratchDir, { recursive: true });
   const spool = createSpool({ dir: scratchDir, maxBytes: config.maxUploadBytes, log });
-  // The lock is held: whatever lies there belongs to a process that has died.
-  await spool.sweep(0);
+  // The lock is held: whatever lies there belongs to a process that has died. The first clean-up removes it.
+  const leftBehind = new Set(await readdir(scratchDir));
 
   const { fork } = database;
   const { maxMegapixels, maxSide, maxOutputMegapixels, allowedMimeTypes, urlSigningKeys } = config;
@@ -100,6 +102,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     storage: openStorage(config, log),
     spool,
     scratchDir,
+    leftBehind,
     links: createLinks({
       keys: urlSigningKeys.length > 0 ? urlSigningKeys : [deriveKey(secret, 'links').toString('hex')],
     }),

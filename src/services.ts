@@ -10,6 +10,8 @@ import { createModels, type Models } from './models/service.ts';
 import { createCleanup, type Cleanup } from './ops/cleanup.ts';
 import type { Configuration } from './ops/configuration.ts';
 import { createHealth, type HealthService } from './ops/health.ts';
+import { createMissing } from './ops/missing.ts';
+import { createSlowClock } from './ops/slow-clock.ts';
 import { createSweep } from './ops/sweep.ts';
 import { createPreparer } from './photos/preparer.ts';
 import { createReceiver } from './photos/receive.ts';
@@ -123,22 +125,18 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     return { em: fork(), actor: { kind: 'system' }, requestId, signal, log: log.child({ requestId }) };
   }
 
+  const clock = createSlowClock({ now });
+  const folders = [uploadDir, processedDir];
   const cleanup = createCleanup({
     auth,
-    sweep: createSweep({
-      storage,
-      fork,
-      log,
-      folders: [uploadDir, processedDir],
-      scratchDir,
-      now,
-    }),
+    sweep: createSweep({ storage, fork, log, folders, scratchDir, leftBehind: mechanisms.leftBehind, clock }),
+    missing: createMissing({ storage, fork, log }),
+    clock,
     systemContext,
     fork,
     log,
     idleHours: config.sessionCleanupHours,
     intervalHours: config.sessionCleanupIntervalHours,
-    now,
   });
   const runner = createRunner({
     attempt: createAttempt({ models, storage, results, journal, progress, fork, log }),
@@ -167,7 +165,15 @@ export function createFeatures(mechanisms: Mechanisms): Features {
       follow: createFollow({ events, restorations, fork }),
       progress,
       links,
-      health: createHealth({ fork, queue, scratchDir, version: packageJson.version, now }),
+      health: createHealth({
+        fork,
+        queue,
+        scratchDir,
+        databasePath: config.databasePath,
+        missingFiles: cleanup.missingFiles,
+        version: packageJson.version,
+        now,
+      }),
       cleanup,
       configuration: config,
     },

@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/sqlite';
 import type { Owned, ServiceContext } from '../db/context.ts';
 import { rowById, selectRows } from '../db/rows.ts';
 import type { Log } from '../log.ts';
@@ -15,6 +16,31 @@ export interface EndedIdle {
 }
 
 const PAGE = 500;
+
+/** A user without name, password and session, or one locked out, is what a removal leaves that did not finish. */
+const LEFTOVERS = `where t.username is null and t.password_hash is null and (t.disabled_at is not null or not exists (
+  select 1 from session s where s.user_id = t.id))`;
+
+/** What `endIdleSessions` would end: the guests, and the sessions of accounts. */
+export async function findIdle(
+  em: EntityManager,
+  input: { idleHours: number; asOf: number },
+): Promise<{ guests: string[]; sessions: string[] }> {
+  const leftovers = await selectRows(em, UserEntity, LEFTOVERS);
+  const idle =
+    input.idleHours === 0
+      ? []
+      : await em.execute<{ id: string; userId: string; guest: number }[]>(
+          `select s.id, s.user_id as userId, u.password_hash is null as guest
+            from session s join user u on u.id = s.user_id where s.last_accessed_at < ?`,
+          [input.asOf - input.idleHours * 3_600_000],
+        );
+  const guests = idle.filter(({ guest }) => guest === 1).map(({ userId }) => userId);
+  return {
+    guests: [...new Set([...leftovers.map(({ id }) => id), ...guests])],
+    sessions: idle.filter(({ guest }) => guest === 0).map(({ id }) => id),
+  };
+}
 
 /** Ends what nobody uses any more. */
 export function createIdle(deps: { endings: Endings; now: () => number; log: Log }) {
@@ -43,9 +69,11 @@ export function createIdle(deps: { endings: Endings; now: () => number; log: Log
      * only. Finishes removals that a crash left half-way, too.
      *
      * @param input.idleHours 0 = leaves all sessions.
+     * @param input.asOf ms since 1970; default now.
      * @throws AppError FORBIDDEN; the reason of `ctx.signal` when it aborts.
      */
-    async endIdleSessions(ctx: ServiceContext, { idleHours }: { idleHours: number }): Promise<EndedIdle> {
+    async endIdleSessions(ctx: ServiceContext, input: { idleHours: number; asOf?: number }): Promise<EndedIdle> {
+      const { idleHours, asOf = now() } = input;
       requireAdmin(ctx);
       const done = { guests: 0, sessions: 0, failed: 0 };
       const attempt = async (what: object, end: () => Promise<void>): Promise<boolean> => {
@@ -61,13 +89,7 @@ export function createIdle(deps: { endings: Endings; now: () => number; log: Log
         }
       };
 
-      // A user without name, password and session, or one locked out, is what a removal leaves that did not finish.
-      const leftovers = await selectRows(
-        ctx.em,
-        UserEntity,
-        `where t.username is null and t.password_hash is null and (t.disabled_at is not null or not exists (
-           select 1 from session s where s.user_id = t.id))`,
-      );
+      const leftovers = await selectRows(ctx.em, UserEntity, LEFTOVERS);
       for (const { id: userId } of leftovers) {
         await attempt({ userId }, async () => {
           if (await endings.eraseUser(ctx, userId, { onlyGuest: true })) done.guests += 1;
@@ -75,7 +97,7 @@ export function createIdle(deps: { endings: Endings; now: () => number; log: Log
       }
 
       if (idleHours === 0) return done;
-      const idleSince = new Date(now() - idleHours * 3_600_000);
+      const idleSince = new Date(asOf - idleHours * 3_600_000);
       for (let stuck = 0, more = true; more;) {
         // What was ended is no longer found; what failed stays in front and is skipped.
         const idle = await ctx.em.find(

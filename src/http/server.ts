@@ -26,7 +26,7 @@ export interface Health {
   /** The process works. */
   live(): boolean;
   /** It can serve; which parts can. */
-  ready(): Promise<{ ok: boolean; checks: Record<string, boolean> }>;
+  ready(): Promise<{ ok: boolean; checks: Record<string, boolean>; problems: Record<string, string | undefined> }>;
 }
 
 export interface HttpServerDeps {
@@ -156,8 +156,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       always: true,
       methods: READS,
       handle: async (req, res) => {
-        const { ok, checks } = await health.ready();
-        const body = JSON.stringify({ ok: ok && !stopping.signal.aborted, checks });
+        const { ok, checks, problems } = await health.ready();
+        const body = JSON.stringify({ ok: ok && !stopping.signal.aborted, checks, ...(ok ? {} : { problems }) });
         await respond(req, res, { status: ok && !stopping.signal.aborted ? 200 : 503, headers: JSON_HEADERS, body });
       },
     },

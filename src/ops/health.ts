@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { access, constants, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
+import { toAppError } from '../errors.ts';
 import type { Queue, QueueStats } from '../queue/queue.ts';
+
+type Part = 'database' | 'storage' | 'queue';
 
 export interface Health {
   ok: boolean;
   /** Every part that has to work, by name. */
-  checks: { database: boolean; storage: boolean; queue: boolean };
+  checks: Record<Part, boolean>;
+  /** A sentence for each part that does not. */
+  problems: Partial<Record<Part, string>>;
   queue: QueueStats;
 }
 
@@ -16,41 +21,71 @@ const NO_STATS: QueueStats = { waiting: 0, running: 0, oldestSeconds: 0, moving:
 /** How long an answer holds: nobody needs to sign in to ask, and each look writes a file. */
 const KEPT_MS = 1000;
 
-/** Whether the service can take work: asked by load balancers, so it has to be quick and must not throw. */
+/** What a client would be told; null = it works. */
+async function problemOf(check: Promise<unknown>): Promise<string | null> {
+  return check.then(
+    () => null,
+    (error: unknown) => {
+      const { code, message } = toAppError(error);
+      return code === 'INTERNAL_SERVER_ERROR' ? 'It does not work; the log of the service may say why.' : message;
+    },
+  );
+}
+
+/**
+ * Whether the service can take work: asked by load balancers, so it has to be quick and must not throw.
+ *
+ * @param deps.missingFiles photos and results whose file was not there at the last look.
+ */
 export function createHealth(deps: {
   fork: () => EntityManager;
   queue: Queue;
   scratchDir: string;
+  databasePath: string;
+  missingFiles: () => number;
   version: string;
   now: () => number;
 }) {
   const startedAt = new Date(deps.now());
   let latest: { at: number; health: Promise<Health> } | undefined;
-  const passes = (check: Promise<unknown>): Promise<boolean> =>
-    check.then(
-      () => true,
-      () => false,
-    );
 
   async function touch(): Promise<void> {
     const path = join(deps.scratchDir, `health-${randomUUID()}`);
-    await writeFile(path, 'ok');
-    await rm(path);
+    try {
+      await writeFile(path, 'ok');
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  async function ask(): Promise<void> {
+    // Whether it can be written to is asked of the file: a write would wait for whoever else writes.
+    await access(deps.databasePath, constants.R_OK | constants.W_OK);
+    await deps.fork().execute('select 1');
   }
 
   async function look(): Promise<Health> {
-    const [database, storage, queue] = await Promise.all([
-      passes(deps.fork().execute('select 1')),
-      passes(touch()),
+    const [database, storage, stats] = await Promise.all([
+      problemOf(ask()),
+      problemOf(touch()),
       deps.queue.stats().catch(() => NO_STATS),
     ]);
-    const checks = { database, storage, queue: queue.moving };
-    return { ok: Object.values(checks).every(Boolean), checks, queue };
+    const queue = stats.moving ? null : 'Waiting work is not being taken up.';
+    const parts = Object.entries({ database, storage, queue }) as [Part, string | null][];
+    const checks = Object.fromEntries(parts.map(([part, problem]) => [part, problem === null]));
+    const problems = Object.fromEntries(parts.filter(([, problem]) => problem !== null));
+    return {
+      ok: parts.every(([, problem]) => problem === null),
+      checks: checks as Health['checks'],
+      problems,
+      queue: stats,
+    };
   }
 
   return {
     startedAt,
     version: deps.version,
+    missingFiles: deps.missingFiles,
 
     /** The process answers; nothing else is asked. */
     live: (): boolean => true,

@@ -5,19 +5,28 @@ import { OutputFormatEnum } from '../restorations/options-schema.ts';
 import type { Configuration } from './configuration.ts';
 import type { Health } from './health.ts';
 
-const HealthRef = builder.objectRef<Health & { version: string; startedAt: Date }>('Health').implement({
-  description: 'Whether the service can take work.',
-  fields: (t) => ({
-    ok: t.exposeBoolean('ok', { description: 'True when every part works.' }),
-    database: t.boolean({ description: 'The database answers.', resolve: ({ checks }) => checks.database }),
-    storage: t.boolean({ description: 'Files can be written.', resolve: ({ checks }) => checks.storage }),
-    queue: t.boolean({ description: 'Waiting work is being taken up.', resolve: ({ checks }) => checks.queue }),
-    waiting: t.int({ description: 'Jobs that wait.', resolve: ({ queue }) => queue.waiting }),
-    running: t.int({ description: 'Jobs that run.', resolve: ({ queue }) => queue.running }),
-    version: t.exposeString('version', { description: 'Version of Heirloom.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When the service started.' }),
-  }),
-});
+const HealthRef = builder
+  .objectRef<Health & { version: string; startedAt: Date; missingFiles: number }>('Health')
+  .implement({
+    description: 'Whether the service can take work.',
+    fields: (t) => ({
+      ok: t.exposeBoolean('ok', { description: 'True when every part works.' }),
+      database: t.boolean({ description: 'The database answers.', resolve: ({ checks }) => checks.database }),
+      storage: t.boolean({ description: 'Files can be written.', resolve: ({ checks }) => checks.storage }),
+      queue: t.boolean({ description: 'Waiting work is being taken up.', resolve: ({ checks }) => checks.queue }),
+      waiting: t.int({ description: 'Jobs that wait.', resolve: ({ queue }) => queue.waiting }),
+      running: t.int({ description: 'Jobs that run.', resolve: ({ queue }) => queue.running }),
+      problems: t.stringList({
+        description: 'A sentence for each part that does not work.',
+        resolve: ({ problems }) => Object.entries(problems).map(([part, problem]) => `${part}: ${problem}`),
+      }),
+      missingFiles: t.exposeInt('missingFiles', {
+        description: 'Photos and results whose file was not there when the service started; the log names them.',
+      }),
+      version: t.exposeString('version', { description: 'Version of Heirloom.' }),
+      startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When the service started.' }),
+    }),
+  });
 
 const ConfigurationRef = builder.objectRef<Configuration>('Configuration').implement({
   description: 'What a client should know before it asks: formats and limits. 0 = no limit.',
@@ -54,8 +63,8 @@ builder.queryFields((t) => ({
     type: HealthRef,
     description: 'Whether the service can take work.',
     resolve: async (_root, _args, { services: { health } }) => {
-      const { version, startedAt } = health;
-      return { ...(await health.ready()), version, startedAt };
+      const { version, startedAt, missingFiles } = health;
+      return { ...(await health.ready()), version, startedAt, missingFiles: missingFiles() };
     },
   }),
   configuration: t.field({

@@ -1,26 +1,40 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { isId } from '../db/ids.ts';
-import { selectRows } from '../db/rows.ts';
 import type { Log } from '../log.ts';
-import { PhotoEntity, RenditionEntity } from '../photos/entity.ts';
-import { RestorationEntity } from '../restorations/entity.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { SlowClock } from './slow-clock.ts';
 
 /** From the moment a file lies in the storage until its row is written it takes less than this. */
 const GRACE_MS = 10 * 60 * 1000;
 /** A temporary file that nobody has written to for so long belongs to nobody. */
 const TEMPORARY_MS = 3600 * 1000;
+/** A time further ahead than this comes of a clock that was wrong, and says nothing about the age of a file. */
+const FUTURE_MS = 48 * 3600 * 1000;
 const CHUNK = 200;
+/** So many files without a row are held for what a crash has left, whatever else there is. */
+const FEW = 20;
+/** And so many are remembered while more of them have been seen than of those that have a row. */
+const MOST_HELD = 1000;
 
 /** `<id of the photo or restoration>_<name>`, as uploads, results and their renditions are called. */
 const NAME = /(?:^|\/)([0-9a-f-]{36})_[^/]*$/;
 
+export interface Found {
+  /** Without a row, forgotten in the folder of temporary files, named by somebody else, or as it should be. */
+  readonly kind: 'orphanFiles' | 'temporaryFiles' | 'foreignFiles' | 'named';
+  /** The key in the storage, or the name of a temporary file. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
 interface Named {
   readonly key: string;
   readonly id: string;
-  readonly modifiedAt: Date;
+  readonly bytes: number;
+  readonly modifiedMs: number;
 }
 
 export interface Swept {
@@ -32,11 +46,13 @@ export interface Swept {
 }
 
 /**
- * Reconciles the storage with the rows: a crash between the two leaves files without a row. Rows whose file is missing
- * are only logged, since nothing can bring it back.
+ * Reconciles the files with the rows: a crash between the two leaves files without a row. A folder is never held in
+ * memory, only a batch of it.
  *
  * @param deps.folders where originals and results are kept.
  * @param deps.scratchDir the folder of files on their way.
+ * @param deps.leftBehind names in it from before this process, which nobody can be working on.
+ * @param deps.clock made when the process began.
  */
 export function createSweep(deps: {
   storage: Storage;
@@ -44,19 +60,25 @@ export function createSweep(deps: {
   log: Log;
   folders: readonly string[];
   scratchDir: string;
-  now: () => number;
+  leftBehind: ReadonlySet<string>;
+  clock: SlowClock;
 }) {
-  const { storage, fork, log } = deps;
-  // Nothing older than this process can still be under way: it holds the lock of the data folder.
-  const startedAt = deps.now();
-  const cutOff = (graceMs: number): number => Math.max(startedAt, deps.now() - graceMs);
+  const { storage, fork, log, clock } = deps;
+
+  /** From before this process, which holds the lock of the data folder: nobody can be at work on it any more. */
+  const isOfTheDead = (modifiedMs: number): boolean => !clock.wentBack() && modifiedMs < clock.startedAt;
+
+  function isYoung(modifiedMs: number, graceMs: number): boolean {
+    if (isOfTheDead(modifiedMs) || modifiedMs > clock.now() + FUTURE_MS) return false;
+    return modifiedMs >= clock.now() - graceMs;
+  }
 
   /**
-   * Those of `files` that no row names and no job will: that of a photo writes the same files again. That of a restoration
-   * does not: each try has a file of its own, and those of a process that has died are nobody's.
+   * The keys of those that no row names and no job will: that of a photo writes the same files again. That of a
+   * restoration does not: each try has a file of its own, and those of a process that has died are nobody's.
    * Each lookup goes by the id in the name, so it costs an index.
    */
-  async function orphans(files: readonly Named[]): Promise<Named[]> {
+  async function orphansAmong(files: readonly Named[]): Promise<Set<string>> {
     const ids = [...new Set(files.map(({ id }) => id))];
     const marks = ids.map(() => '?').join(', ');
     const rows = await fork().execute<{ known: string | null; worker: string | null }[]>(
@@ -67,82 +89,103 @@ export function createSweep(deps: {
       [...ids, ...ids, ...ids, ...ids],
     );
     const known = new Map(rows.map((row) => [row.known, row.worker]));
-    return files.filter(({ key, id, modifiedAt }) => {
+    const orphans = files.filter(({ key, id, modifiedMs }) => {
       if (known.has(key)) return false;
-      return !known.has(id) || (known.get(id) === 'restoration' && modifiedAt.getTime() < startedAt);
+      return !known.has(id) || (known.get(id) === 'restoration' && isOfTheDead(modifiedMs));
     });
+    return new Set(orphans.map(({ key }) => key));
   }
 
-  async function removeOrphans(folder: string, signal: AbortSignal, swept: Swept): Promise<void> {
+  async function* inScratch(signal: AbortSignal): AsyncGenerator<Found> {
+    for await (const { name } of await opendir(deps.scratchDir)) {
+      signal.throwIfAborted();
+      const found = await stat(join(deps.scratchDir, name)).catch(() => null);
+      if (found === null || !found.isFile()) continue;
+      if (!deps.leftBehind.has(name) && isYoung(found.mtimeMs, TEMPORARY_MS)) continue;
+      yield { kind: 'temporaryFiles', name, bytes: found.size };
+    }
+  }
+
+  async function* inFolder(folder: string, signal: AbortSignal, gently: boolean): AsyncGenerator<Found> {
+    let began = performance.now();
     let chunk: Named[] = [];
-    async function settle(): Promise<void> {
-      for (const { key } of await orphans(chunk)) {
-        const now = await storage.stat(key);
-        if (now === null || now.modifiedAt.getTime() >= cutOff(GRACE_MS)) continue;
-        await storage.delete(key);
-        log.warn({ key }, 'removed a file that belongs to nothing');
-        swept.orphanFiles += 1;
-      }
+    async function* judged(): AsyncGenerator<Found> {
+      const orphans = await orphansAmong(chunk);
+      for (const { key, bytes } of chunk) yield { kind: orphans.has(key) ? 'orphanFiles' : 'named', name: key, bytes };
       chunk = [];
+      // At most half of the time, so that those who are served notice nothing.
+      if (gently) await sleep(performance.now() - began, undefined, { signal });
+      began = performance.now();
     }
-    for await (const { key, modifiedAt } of storage.list(`${folder}/`)) {
+    for await (const { key, modifiedAt, bytes } of storage.list(`${folder}/`)) {
       signal.throwIfAborted();
-      if (modifiedAt.getTime() >= cutOff(GRACE_MS)) continue;
       const id = NAME.exec(key)?.[1];
-      if (id === undefined || !isId(id)) swept.foreignFiles += 1;
-      else if (chunk.push({ key, id, modifiedAt }) === CHUNK) await settle();
+      const modifiedMs = modifiedAt.getTime();
+      if (isYoung(modifiedMs, GRACE_MS)) continue;
+      if (id === undefined || !isId(id)) yield { kind: 'foreignFiles', name: key, bytes };
+      else if (chunk.push({ key, id, bytes, modifiedMs }) === CHUNK) yield* judged();
     }
-    if (chunk.length > 0) await settle();
+    if (chunk.length > 0) yield* judged();
   }
 
-  async function removeTemporary(signal: AbortSignal, swept: Swept): Promise<void> {
-    for (const name of await readdir(deps.scratchDir)) {
-      signal.throwIfAborted();
-      const path = join(deps.scratchDir, name);
-      const found = await stat(path).catch(() => null);
-      if (found === null || !found.isFile() || found.mtimeMs >= cutOff(TEMPORARY_MS)) continue;
-      // Not through the storage, which takes an empty folder away with its last file.
-      await rm(path, { force: true });
-      swept.temporaryFiles += 1;
-    }
+  /** Every file that is old enough to be judged. Changes nothing. */
+  async function* find(signal: AbortSignal, { gently = false } = {}): AsyncGenerator<Found> {
+    yield* inScratch(signal);
+    for (const folder of deps.folders) yield* inFolder(folder, signal, gently);
+  }
+
+  async function removeOrphan(key: string): Promise<boolean> {
+    const now = await storage.stat(key);
+    if (now === null || isYoung(now.modifiedAt.getTime(), GRACE_MS)) return false;
+    await storage.delete(key);
+    log.warn({ key }, 'removed a file that belongs to nothing');
+    return true;
   }
 
   return {
+    find,
+
     /**
-     * Files first: what a crash has left goes, what is younger than its grace period stays.
+     * Removes what a crash has left, and leaves what is younger than its grace period.
      *
+     * @param options.careful in the background: take pauses, and leave all files without a row where there are more of
+     *   them than of others. Then it is the database that is wrong, such as another one or an old one; default false.
      * @throws the reason of `signal` when it aborts.
      */
-    async files(signal: AbortSignal): Promise<Swept> {
+    async files(signal: AbortSignal, { careful = false } = {}): Promise<Swept> {
       const swept: Swept = { orphanFiles: 0, temporaryFiles: 0, foreignFiles: 0 };
-      await removeTemporary(signal, swept);
-      for (const folder of deps.folders) await removeOrphans(folder, signal, swept);
-      return swept;
-    },
-
-    /** Logs the rows whose file is not there; answers how many there are. */
-    async missing(signal: AbortSignal): Promise<number> {
-      let missing = 0;
-      for (const entity of [PhotoEntity, RestorationEntity, RenditionEntity]) {
-        for (let after = ''; ;) {
-          signal.throwIfAborted();
-          const rows = await selectRows<{ id: string; storageKey: string | null }>(
-            fork(),
-            entity as never,
-            `where t.id > ? order by t.id limit ${CHUNK}`,
-            [after],
-          );
-          for (const { id, storageKey } of rows) {
-            if (storageKey === null || (await storage.stat(storageKey)) !== null) continue;
-            log.error({ table: entity.meta.tableName, id, key: storageKey }, 'a file is missing');
-            missing += 1;
-          }
-          const last = rows.at(-1);
-          if (last === undefined || rows.length < CHUNK) break;
-          after = last.id;
+      let held: string[] = [];
+      let orphans = 0;
+      let named = 0;
+      async function settle(): Promise<void> {
+        for (const key of held) if (await removeOrphan(key)) swept.orphanFiles += 1;
+        held = [];
+      }
+      for await (const { kind, name } of find(signal, { gently: careful })) {
+        if (kind === 'named') named += 1;
+        if (kind === 'foreignFiles') swept.foreignFiles += 1;
+        if (kind === 'temporaryFiles') {
+          // Not through the storage, which takes an empty folder away with its last file.
+          await rm(join(deps.scratchDir, name), { force: true });
+          swept.temporaryFiles += 1;
+        }
+        if (kind === 'orphanFiles') {
+          orphans += 1;
+          held.push(name);
+          const doubtful = careful && orphans > FEW && orphans > named;
+          if (!doubtful && held.length >= CHUNK) await settle();
+          if (held.length > MOST_HELD) break;
         }
       }
-      return missing;
+      if (careful && orphans > FEW && orphans > named) {
+        log.error(
+          { orphans, named },
+          'most files belong to no row, so none is removed: is this the right database? The command cleanup removes them',
+        );
+      } else {
+        await settle();
+      }
+      return swept;
     },
   };
 }
