@@ -2,9 +2,10 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { deriveKey, loadSecret } from './auth/secret.ts';
-import { ConfigError, type Config } from './config.ts';
-import { lockDataDir, type HeldDataDirLock } from './db/lock.ts';
+import type { Config } from './config.ts';
+import { DataDirInUse, lockDataDir, type HeldDataDirLock } from './db/lock.ts';
 import { migrate, openDatabase } from './db/orm.ts';
+import { keepWal } from './db/wal.ts';
 import { ENTITIES } from './entities.ts';
 import type { Topics } from './events/service.ts';
 import { withFault } from './faults.ts';
@@ -55,17 +56,15 @@ function largest(a: number, b: number): number {
   return a === 0 || b === 0 ? 0 : Math.max(a, b);
 }
 
-async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
-  const lock = await lockDataDir(dataDir);
-  if (lock.held) return lock;
-  const { owner } = lock;
-  const by = owner === undefined ? 'another process' : `the service at ${owner.url} (process ${owner.pid})`;
-  throw new ConfigError([`DATA_DIR ${dataDir} is in use by ${by}: stop it, or set another DATA_DIR`]);
-}
-
 /** The files of a service, also for a command beside it. */
 export function openStorage({ storagePath }: Config, log: Log): Storage {
   return createStorage(createDiskStorage({ root: storagePath, log }));
+}
+
+async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
+  const lock = await lockDataDir(dataDir);
+  if (!lock.held) throw new DataDirInUse(dataDir, lock.owner);
+  return lock;
 }
 
 /**
@@ -80,6 +79,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const path = config.databasePath;
   const database = stack.adopt(await openDatabase({ path, entities: ENTITIES }), (open) => open.close());
   await migrate(database, path, log);
+  stack.use(keepWal({ database, path, log }));
 
   const scratchDir = join(config.storagePath, 'tmp');
   await mkdir(scratchDir, { recursive: true });

@@ -172,6 +172,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
         databasePath: config.databasePath,
         missingFiles: cleanup.missingFiles,
         version: packageJson.version,
+        log,
         now,
       }),
       cleanup,

@@ -24,12 +24,14 @@ describe('health', () => {
     };
     const fine = { database: true, storage: true, queue: true };
     expect(await ready()).toEqual([200, { ok: true, checks: fine }]);
-    const HEALTH = '{ health { ok database storage queue waiting running version startedAt } }';
+    const HEALTH = '{ health { ok database storage queue waiting running problems missingFiles version startedAt } }';
     expect((await app.ok(HEALTH)).health).toMatchObject({
       ok: true,
       ...fine,
       waiting: 0,
       running: 0,
+      problems: [],
+      missingFiles: 0,
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     });
 
@@ -37,8 +39,13 @@ describe('health', () => {
     await rename(join(app.dataDir, 'tmp'), join(app.dataDir, 'elsewhere'));
     // An answer holds for a second.
     await until(async () => (await ready())[0] === 503, 1500);
-    expect(await ready()).toEqual([503, { ok: false, checks: { ...fine, storage: false } }]);
-    expect((await app.ok(HEALTH)).health).toMatchObject({ ok: false, storage: false });
+    const problems = { storage: 'It is no longer there.' };
+    expect(await ready()).toEqual([503, { ok: false, checks: { ...fine, storage: false }, problems }]);
+    expect((await app.ok(HEALTH)).health).toMatchObject({
+      ok: false,
+      storage: false,
+      problems: ['storage: It is no longer there.'],
+    });
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200);
     await rename(join(app.dataDir, 'elsewhere'), join(app.dataDir, 'tmp'));
     await until(async () => (await ready())[0] === 200, 1500);

@@ -5,15 +5,21 @@ import type { Terminal } from './terminal.ts';
 const SHOWN = 10;
 const REDRAW_MS = 100;
 
+const UNITS = [
+  [1e9, 'GB'],
+  [1e6, 'MB'],
+  [1e3, 'kB'],
+] as const;
+
+/** E.g. `3.1 GB`. */
+export function size(bytes: number): string {
+  const [least, unit] = UNITS.find(([from]) => bytes >= from) ?? [1, 'bytes'];
+  return `${least === 1 ? bytes : (bytes / least).toFixed(1)} ${unit}`;
+}
+
 /** E.g. `1,204 files, 3.1 GB`. */
 export function amount({ files, bytes }: Copied): string {
-  const units = [
-    [1e9, 'GB'],
-    [1e6, 'MB'],
-    [1e3, 'kB'],
-  ] as const;
-  const [size, unit] = units.find(([least]) => bytes >= least) ?? [1, 'bytes'];
-  return `${files.toLocaleString('en')} files, ${size === 1 ? bytes : (bytes / size).toFixed(1)} ${unit}`;
+  return `${files.toLocaleString('en')} files, ${size(bytes)}`;
 }
 
 /** A count at the bottom of the terminal. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { App } from '../app.ts';
 import type { Config } from '../config.ts';
-import { lockDataDir, type DataDirLock, type HeldDataDirLock, type ServiceOwner } from '../db/lock.ts';
+import { DataDirInUse, lockDataDir, type HeldDataDirLock, type ServiceOwner } from '../db/lock.ts';
 import type { Log } from '../log.ts';
 import { CliError } from './exit.ts';
 
@@ -19,19 +19,12 @@ export async function holderOf(dataDir: string): Promise<Holder> {
   return lock.owner === undefined ? { kind: 'process' } : { kind: 'service', owner: lock.owner };
 }
 
-/** Names whoever has the data folder in a sentence that says what to do. */
-function inUse(dataDir: string, { owner }: Exclude<DataDirLock, HeldDataDirLock>): CliError {
-  const by =
-    owner === undefined
-      ? 'another process, which may be starting or ending'
-      : `the service at ${owner.url} (process ${owner.pid})`;
-  return new CliError(`The data folder ${dataDir} is in use by ${by}. Stop it first, then try again.`);
-}
+const refusal = ({ problems }: DataDirInUse): CliError => new CliError(`${problems[0]}.`);
 
 /** Takes a data folder. @throws CliError naming whoever has it. */
 export async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
   const lock = await lockDataDir(dataDir);
-  if (!lock.held) throw inUse(dataDir, lock);
+  if (!lock.held) throw refusal(new DataDirInUse(dataDir, lock.owner));
   return lock;
 }
 
@@ -41,9 +34,10 @@ export async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
  * @throws CliError naming whoever has the folder when it is in use.
  */
 export async function withApp<T>(config: Config, log: Log, work: (app: App) => Promise<T>): Promise<T> {
-  await (await lockOrExplain(config.dataDir)).release();
   const { createApp } = await import('../app.ts');
-  const app = await createApp(config, log);
+  const app = await createApp(config, log).catch((error: unknown) => {
+    throw error instanceof DataDirInUse ? refusal(error) : error;
+  });
   try {
     return await work(app);
   } finally {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { ConfigError } from '../config.ts';
 
 /** The service that works on a data folder, as it told others. */
 export interface ServiceOwner {
@@ -25,6 +26,15 @@ export type DataDirLock =
       /** Absent while the holder has not announced itself, e.g. because it is still starting or is a command. */
       readonly owner?: ServiceOwner;
     };
+
+/** Somebody else works on a data folder. */
+export class DataDirInUse extends ConfigError {
+  constructor(dataDir: string, owner: ServiceOwner | undefined) {
+    const by = owner === undefined ? 'another process' : `the service at ${owner.url} (process ${owner.pid})`;
+    super([`DATA_DIR ${dataDir} is in use by ${by}: stop it first, or set another DATA_DIR`]);
+    this.name = 'DataDirInUse';
+  }
+}
 
 /** Node's recursive mkdir never ends where a folder exists that takes no others, such as /proc. */
 async function makeDataDir(path: string): Promise<void> {

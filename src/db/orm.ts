@@ -27,6 +27,8 @@ export interface Database {
   /** A fresh unit of work for one request or job. */
   fork(): EntityManager;
   readonly orm: MikroORM;
+  /** Whether it is as this version needs it; changes nothing. */
+  isCurrent(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -44,17 +46,21 @@ function checkWal(path: string): void {
   ]);
 }
 
-async function checkVersion(orm: MikroORM, path: string, known: readonly MigrationObject[]): Promise<void> {
+/** The migrations that a database has been through; asks without making the table of them, as the migrator would. */
+async function migrationsDone(orm: MikroORM): Promise<string[]> {
   const { tableName = '' } = orm.config.get('migrations');
   const connection = orm.em.getConnection();
   const tables = await connection.execute('select 1 from sqlite_master where name = ?', [tableName]);
-  if (tables.length === 0) return;
-  const done = await connection.execute<{ name: string }[]>(`select name from ${tableName}`);
-  const unknown = done.filter(({ name }) => !known.some((migration) => migration.name === name));
+  if (tables.length === 0) return [];
+  return (await connection.execute<{ name: string }[]>(`select name from ${tableName}`)).map(({ name }) => name);
+}
+
+async function checkVersion(orm: MikroORM, path: string, known: readonly MigrationObject[]): Promise<void> {
+  const names = known.map(({ name }) => name);
+  const unknown = (await migrationsDone(orm)).filter((name) => !names.includes(name));
   if (unknown.length === 0) return;
-  const names = unknown.map(({ name }) => name).join(', ');
   throw new ConfigError([
-    `${path} belongs to a newer version of Heirloom (it has ${names}): use that version, or restore a backup from before`,
+    `${path} belongs to a newer version of Heirloom (it has ${unknown.join(', ')}): use that version, or restore a backup from before`,
   ]);
 }
 
@@ -96,6 +102,7 @@ export async function openDatabase(options: {
   return {
     orm,
     fork: () => orm.em.fork(),
+    isCurrent: async () => (await migrationsDone(orm)).length === migrations.length,
     close: () => orm.close(true),
   };
 }

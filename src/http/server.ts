@@ -25,8 +25,8 @@ import { createWebSockets } from './websocket.ts';
 export interface Health {
   /** The process works. */
   live(): boolean;
-  /** It can serve; which parts can. */
-  ready(): Promise<{ ok: boolean; checks: Record<string, boolean>; problems: Record<string, string | undefined> }>;
+  /** It can serve; which parts can, and what is wrong with the others. */
+  ready(): Promise<{ ok: boolean; checks: Record<string, boolean>; problems?: Record<string, string> }>;
 }
 
 export interface HttpServerDeps {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { access, constants, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
-import { toAppError } from '../errors.ts';
+import { codeOf, toAppError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Queue, QueueStats } from '../queue/queue.ts';
 
 type Part = 'database' | 'storage' | 'queue';
@@ -12,7 +13,7 @@ export interface Health {
   /** Every part that has to work, by name. */
   checks: Record<Part, boolean>;
   /** A sentence for each part that does not. */
-  problems: Partial<Record<Part, string>>;
+  problems: Record<string, string>;
   queue: QueueStats;
 }
 
@@ -21,15 +22,14 @@ const NO_STATS: QueueStats = { waiting: 0, running: 0, oldestSeconds: 0, moving:
 /** How long an answer holds: nobody needs to sign in to ask, and each look writes a file. */
 const KEPT_MS = 1000;
 
-/** What a client would be told; null = it works. */
-async function problemOf(check: Promise<unknown>): Promise<string | null> {
-  return check.then(
-    () => null,
-    (error: unknown) => {
-      const { code, message } = toAppError(error);
-      return code === 'INTERNAL_SERVER_ERROR' ? 'It does not work; the log of the service may say why.' : message;
-    },
-  );
+const GONE = 'It is no longer there.';
+const UNKNOWN = 'It does not work; the log of the service says more.';
+
+/** What whoever asks may be told. */
+function sentenceOf(error: unknown): string {
+  if (codeOf(error) === 'ENOENT') return GONE;
+  const { code, message } = toAppError(error);
+  return code === 'INTERNAL_SERVER_ERROR' ? UNKNOWN : message;
 }
 
 /**
@@ -44,10 +44,25 @@ export function createHealth(deps: {
   databasePath: string;
   missingFiles: () => number;
   version: string;
+  log: Log;
   now: () => number;
 }) {
   const startedAt = new Date(deps.now());
+  const broken = new Set<Part>();
   let latest: { at: number; health: Promise<Health> } | undefined;
+
+  /** What is wrong; null = it works. Logged when it begins and when it ends. */
+  async function problemOf(part: Part, check: Promise<unknown>): Promise<string | null> {
+    try {
+      await check;
+      if (broken.delete(part)) deps.log.warn({ part }, 'works again');
+      return null;
+    } catch (err) {
+      if (!broken.has(part)) deps.log.error({ err, part }, 'does not work');
+      broken.add(part);
+      return sentenceOf(err);
+    }
+  }
 
   async function touch(): Promise<void> {
     const path = join(deps.scratchDir, `health-${randomUUID()}`);
@@ -66,14 +81,16 @@ export function createHealth(deps: {
 
   async function look(): Promise<Health> {
     const [database, storage, stats] = await Promise.all([
-      problemOf(ask()),
-      problemOf(touch()),
+      problemOf('database', ask()),
+      problemOf('storage', touch()),
       deps.queue.stats().catch(() => NO_STATS),
     ]);
     const queue = stats.moving ? null : 'Waiting work is not being taken up.';
     const parts = Object.entries({ database, storage, queue }) as [Part, string | null][];
     const checks = Object.fromEntries(parts.map(([part, problem]) => [part, problem === null]));
-    const problems = Object.fromEntries(parts.filter(([, problem]) => problem !== null));
+    const problems = Object.fromEntries(
+      parts.flatMap(([part, problem]) => (problem === null ? [] : [[part, problem]])),
+    );
     return {
       ok: parts.every(([, problem]) => problem === null),
       checks: checks as Health['checks'],

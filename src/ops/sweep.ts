@@ -97,7 +97,8 @@ export function createSweep(deps: {
   }
 
   async function* inScratch(signal: AbortSignal): AsyncGenerator<Found> {
-    for await (const { name } of await opendir(deps.scratchDir)) {
+    const entries = await opendir(deps.scratchDir).catch(() => null);
+    for await (const { name } of entries ?? []) {
       signal.throwIfAborted();
       const found = await stat(join(deps.scratchDir, name)).catch(() => null);
       if (found === null || !found.isFile()) continue;
