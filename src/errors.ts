@@ -112,11 +112,11 @@ const TROUBLES: readonly Trouble[] = [
     codes: new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'SQLITE_FULL']),
   },
   {
-    answer: ['STORAGE_UNAVAILABLE', 'Another program holds the database. Try again in a moment.', { retryAfter: 5 }],
+    answer: ['STORAGE_UNAVAILABLE', 'Another program holds the database. Try again in a moment.', { retryAfter: 1 }],
     codes: new Set(['SQLITE_BUSY', 'SQLITE_LOCKED']),
   },
   {
-    answer: ['STORAGE_UNAVAILABLE', 'The data folder cannot be used at the moment.', { retryAfter: 30 }],
+    answer: ['STORAGE_UNAVAILABLE', 'The data folder cannot be used at the moment.'],
     codes: new Set([
       'EROFS',
       'EACCES',

@@ -13,13 +13,13 @@ it.each([
   ['when the upload has been written to the temporary folder', 'upload-spooled:throw'],
   ['when the original has been moved into the storage', 'original-stored:throw'],
 ])(
-  'C3: a disk that fails %s is INTERNAL_SERVER_ERROR, leaves nothing, and the next try succeeds',
+  'C3: a disk that fails %s is STORAGE_UNAVAILABLE, leaves nothing, and the next try succeeds',
   async (_when, fault) => {
     const app = await broken(fault);
     const token = await app.guest();
     const bytes = await jpeg(700);
     const failed = await app.upload(RESTORE, { file: { bytes } }, { key: 'again' }, token);
-    expect([failed.status, failed.errors[0]?.extensions.code]).toEqual([500, 'INTERNAL_SERVER_ERROR']);
+    expect([failed.status, failed.errors[0]?.extensions.code]).toEqual([503, 'STORAGE_UNAVAILABLE']);
     expect(JSON.stringify(failed.errors)).not.toContain('EIO');
     expect(await sql(app, 'select id from photo union all select id from restoration')).toEqual([]);
     await balanced(app.dataDir, { ms: 2000 });
@@ -41,7 +41,7 @@ it.each([
   const { data } = await app.upload(RESTORE, { file: { bytes: await jpeg(701) } }, {}, token);
   const ended = await app.ended(data.restorePhoto.restoration.id, token);
   expect(ended).toMatchObject({ status: 'SUCCEEDED', attempts: 2 });
-  expect(ended.runs.map((run: any) => run.error?.code ?? null)).toEqual(['INTERNAL_SERVER_ERROR', null]);
+  expect(ended.runs.map((run: any) => run.error?.code ?? null)).toEqual(['STORAGE_UNAVAILABLE', null]);
   expect(ended.renditions).toHaveLength(4);
   await idle(app);
   await balanced(app.dataDir, { ms: 2000 });
@@ -52,7 +52,7 @@ it('C3: a disk that fails at every try ends in FAILED with a code, and leaves no
   const token = await app.guest();
   const { data } = await app.upload(RESTORE, { file: { bytes: await jpeg(702) } }, {}, token);
   const ended = await app.ended(data.restorePhoto.restoration.id, token);
-  expect(ended).toMatchObject({ status: 'FAILED', attempts: 1, error: { code: 'INTERNAL_SERVER_ERROR' } });
+  expect(ended).toMatchObject({ status: 'FAILED', attempts: 1, error: { code: 'STORAGE_UNAVAILABLE' } });
   await idle(app);
   await balanced(app.dataDir, { ms: 2000 });
 });
