@@ -4,9 +4,9 @@ import { dirname, join, relative } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { newId } from '../src/db/ids.ts';
-import { clientOf, RESTORE } from './helpers/app.ts';
+import { RESTORE, startApp } from './helpers/app.ts';
 import { runCli, startService, temporaryFolder } from './helpers/cli.ts';
-import { jpeg, storedFiles } from './helpers/service.ts';
+import { idle as idleQueue, jpeg, storedFiles } from './helpers/service.ts';
 
 const HOUR = 3_600_000;
 const ENV = { SESSION_CLEANUP_HOURS: '1' };
@@ -57,18 +57,15 @@ interface World {
 
 /** A data folder with one of everything that a clean-up knows. */
 async function world(): Promise<World> {
-  await runCli(['user', 'add', 'anna', '--password-stdin'], { cwd, input: 'a good password' });
-  const tokens: string[] = [];
-  {
-    await using service = await startService({ cwd, env: ENV });
-    const client = clientOf(service.url);
-    const LOGIN = 'mutation { login(input: { username: "anna", password: "a good password" }) { token } }';
-    tokens.push(await client.guest(), await client.guest(), (await client.ok(LOGIN)).login.token);
-    for (const [index, token] of tokens.entries()) {
-      const { data } = await client.upload(RESTORE, { file: { bytes: await jpeg(900 + index) } }, { key: 'k' }, token);
-      await client.ended(data.restorePhoto.restoration.id, token);
-    }
+  const app = await startApp({ DATA_DIR: dataDir, ...ENV });
+  const REGISTER = 'mutation { register(input: { username: "anna", password: "a good password" }) { token } }';
+  const tokens = [await app.guest(), await app.guest(), (await app.ok(REGISTER)).register.token as string];
+  for (const [index, token] of tokens.entries()) {
+    const { data } = await app.upload(RESTORE, { file: { bytes: await jpeg(900 + index) } }, { key: 'k' }, token);
+    await app.ended(data.restorePhoto.restoration.id, token);
   }
+  await idleQueue(app);
+  await app.close();
   const [idle, , account] = tokens.map(
     (token) => JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()).sid as string,
   );
@@ -150,7 +147,9 @@ describe('C14: cleanup --dry-run', () => {
     await mkdir(dirname(join(dataDir, young)), { recursive: true });
     await writeFile(join(dataDir, young), 'on its way');
     await writeFile(join(dataDir, 'tmp/young.part'), 'on its way');
-    await expect.poll(() => storedFiles(dataDir), { timeout: 8000 }).not.toContain(orphans[0]);
+    // The service has done its first clean-up.
+    await expect.poll(async () => (await storedFiles(dataDir)).includes(orphans[0]!), { timeout: 8000 }).toBe(false);
+    await expect.poll(async () => (await storedFiles(dataDir)).includes(orphans[1]!), { timeout: 8000 }).toBe(false);
     const old = await plant(`uploads/${newId()}/${newId()}_photo.jpg`);
     const { stdout, code } = await cleanup('--dry-run', '--list');
     expect({ code, stdout }).toEqual({ code: 0, stdout: `orphanFiles\t${old}\n` });

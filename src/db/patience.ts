@@ -4,7 +4,8 @@ import { codeOf } from '../errors.ts';
 /** How long a statement waits for another process to let go of the database; C12. */
 const PATIENCE_MS = 5000;
 const STEP_MS = 20;
-const READS = /^\s*(select|pragma)\b/i;
+/** What goes through although somebody else writes. */
+const UNHINDERED = /^\s*(select|pragma|rollback)\b/i;
 /** Somebody else is writing, or puts a database in order after a crash. */
 const WAITS = new Set(['SQLITE_BUSY', 'SQLITE_BUSY_RECOVERY']);
 
@@ -27,13 +28,13 @@ export function waitWhileBusy(connection: Connection): void {
   const execute = connection.executeQuery.bind(connection);
   let busySince = 0;
   let lastBusy = Number.NEGATIVE_INFINITY;
+  let refusal: { error: unknown } | undefined;
 
-  connection.executeQuery = async (query) => {
-    const asked = query.sql === 'begin' ? { ...query, sql: 'begin immediate' } : query;
+  async function patiently(query: { readonly sql: string }): Promise<unknown> {
     for (;;) {
       try {
-        const answer = await execute(asked);
-        if (!READS.test(asked.sql)) lastBusy = Number.NEGATIVE_INFINITY;
+        const answer = await execute(query);
+        if (!UNHINDERED.test(query.sql)) lastBusy = Number.NEGATIVE_INFINITY;
         return answer;
       } catch (error) {
         if (!WAITS.has(String(codeOf(error)))) throw error;
@@ -44,5 +45,22 @@ export function waitWhileBusy(connection: Connection): void {
         await sleep(STEP_MS);
       }
     }
+  }
+
+  /** Kysely never gives a connection back whose transaction could not begin: that is told by its first statement. */
+  async function begin(query: { readonly sql: string }): Promise<unknown> {
+    try {
+      return await patiently({ ...query, sql: 'begin immediate' });
+    } catch (error) {
+      const begun = await execute(query);
+      refusal = { error };
+      return begun;
+    }
+  }
+
+  connection.executeQuery = (query) => {
+    if (query.sql === 'begin') return begin(query);
+    if (query.sql === 'rollback') refusal = undefined;
+    return refusal === undefined ? patiently(query) : Promise.reject(refusal.error as Error);
   };
 }
