@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -168,21 +168,6 @@ describe('spool', () => {
     );
     expect(await text(child.stdout)).toBe(answer);
     expect(await leftOver()).toHaveLength(answer === 'STORAGE_FULL' ? 0 : 1);
-  });
-
-  test('C2: sweeps what is older than asked, all with 0, and leaves what is not its own', async () => {
-    const spool = create();
-    const old = await spool.spool(pieces(randomBytes(10), 10));
-    const young = await spool.spool(pieces(randomBytes(10), 10));
-    await writeFile(join(dir, 'somebody-elses'), '');
-    const hourAgo = new Date(Date.now() - 3_600_000);
-    await utimes(old.path, hourAgo, hourAgo);
-    expect(await spool.sweep(60_000)).toBe(1);
-    await expect(stat(old.path)).rejects.toThrow('ENOENT');
-    expect((await stat(young.path)).size).toBe(10);
-    expect(await spool.sweep(0)).toBe(1);
-    expect(await leftOver()).toEqual(['somebody-elses']);
-    expect(await createSpool({ dir: join(dir, 'new'), maxBytes: 0, log }).sweep(0)).toBe(0);
   });
 });
 

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -41,8 +41,6 @@ export interface Spool {
    *   fails or ends too early; the reason of `signal` when it aborts.
    */
   spool(stream: UploadStream, options?: { signal?: AbortSignal }): Promise<SpooledFile>;
-  /** Removes temporary files that were last written to more than `olderThanMs` ago; resolves to how many. */
-  sweep(olderThanMs: number): Promise<number>;
 }
 
 async function writeAll(file: FileHandle, chunks: Uint8Array[]): Promise<void> {
@@ -166,21 +164,6 @@ export function createSpool(options: { dir: string; maxBytes: number; log: Log }
         stream.off('limit', onLimit);
         signal?.removeEventListener('abort', onAbort);
       }
-    },
-
-    async sweep(olderThanMs) {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
-      let removed = 0;
-      for (const name of await readdir(dir)) {
-        if (!name.endsWith(TEMPORARY)) continue;
-        const path = join(dir, name);
-        const found = await stat(path).catch(() => null);
-        if (found === null || (olderThanMs > 0 && Date.now() - found.mtimeMs < olderThanMs)) continue;
-        await discard(path);
-        removed++;
-      }
-      if (removed > 0) log.info({ removed }, 'removed temporary files');
-      return removed;
     },
   };
 }
