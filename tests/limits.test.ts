@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryLimiter } from '../src/limits/memory.ts';
 import { createSlots } from '../src/limits/slots.ts';
+import { appForTest, UPLOAD } from './helpers/app.ts';
+import { jpeg } from './helpers/service.ts';
 
 const login = { name: 'login', points: 3, seconds: 60 };
 
@@ -96,3 +98,45 @@ describe('slots', () => {
     for (let round = 0; round < 100; round++) expect(slots.acquire('anna')).not.toBeNull();
   });
 });
+
+test('C43: the limit of uploads is one of the user, whatever sockets, sessions and aliases they come by', async () => {
+  const app = await appForTest({ RATE_LIMIT_MAX_UPLOADS: '3' });
+  const account = { username: 'anna', password: 'a long enough password' };
+  const enter = async (how: 'register' | 'login'): Promise<string> =>
+    (
+      await app.ok(
+        `mutation ($username: String!, $password: String!) {
+          ${how}(input: { username: $username, password: $password }) { token } }`,
+        account,
+      )
+    )[how].token;
+  const tokens = [await enter('register'), await enter('login'), await enter('login')];
+  const twice = `mutation ($a: Upload!, $b: Upload!) {
+    a: uploadPhoto(input: { file: $a }) { photo { id } } b: uploadPhoto(input: { file: $b }) { photo { id } } }`;
+  const two = async (seed: number) => ({ a: { bytes: await jpeg(seed) }, b: { bytes: await jpeg(seed + 1) } });
+  expect((await app.upload(twice, await two(601), {}, tokens[0])).errors).toEqual([]);
+  const half = await app.upload(twice, await two(603), {}, tokens[1]);
+  expect(half.errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([[['b'], 'RATE_LIMITED']]);
+  const refused = await app.upload(UPLOAD, { file: { bytes: await jpeg(605) } }, {}, tokens[2]);
+  expect([refused.status, refused.errors[0]?.extensions.code]).toEqual([429, 'RATE_LIMITED']);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3500);
+  expect((await app.upload(UPLOAD, { file: { bytes: await jpeg(606) } }, {}, await app.guest())).errors).toEqual([]);
+});
+
+test.each(['application/json', 'application/graphql+json', 'application/json; charset=utf-8', 'APPLICATION/JSON'])(
+  'C43: a body of more than 1 MB is 413 as %s, with and without a length',
+  async (type) => {
+    const app = await appForTest();
+    const body = JSON.stringify({ query: '{ health { ok } }', variables: { padding: 'x'.repeat(1_000_000) } });
+    for (const sent of [body, new Blob([body]).stream()]) {
+      const answer = await fetch(`${app.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: sent,
+        duplex: 'half',
+      } as RequestInit);
+      const { errors } = (await answer.json()) as { errors: { extensions: { code: string } }[] };
+      expect([answer.status, errors[0]?.extensions.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    }
+  },
+);

@@ -91,6 +91,32 @@ describe('uploads', () => {
     await noFilesLeft();
   });
 
+  it.each(['fixed length', 'chunked'])(
+    'C19: one byte over is refused within a second of it, though the rest has not come; then the connection goes on: %s',
+    async (framing) => {
+      const body = uploadOf(LIMIT * 10);
+      const over = body.lastIndexOf('\r\n\r\n') + 4 + LIMIT + 1;
+      const isChunked = framing === 'chunked';
+      const framed = (bytes: Buffer): Buffer =>
+        isChunked
+          ? Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
+          : bytes;
+      const socket = await open(edge.port);
+      const length = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`;
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\nContent-Type: multipart/form-data; boundary=${BOUNDARY}\r\n${length}\r\n\r\n`,
+      );
+      await new Promise<void>((resolve) => socket.write(framed(body.subarray(0, over)), () => resolve()));
+      await until(() => socket.received().includes('PAYLOAD_TOO_LARGE'), 1000);
+      expect(socket.received()).toMatch(/^HTTP\/1\.1 413/);
+      await noFilesLeft();
+      socket.write(framed(body.subarray(over)));
+      socket.write(`${isChunked ? '0\r\n\r\n' : ''}GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await until(() => socket.received().includes('{"ok":true}'));
+      socket.destroy();
+    },
+  );
+
   it('C19: a length that could never fit is refused before the body comes', async () => {
     const socket = await sendByHand(Buffer.alloc(0), 1e9);
     await until(() => socket.received().includes('PAYLOAD_TOO_LARGE'), 1000);

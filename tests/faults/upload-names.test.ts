@@ -2,11 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse as parseDisposition } from 'content-disposition';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hostileImages } from './fixtures/zoo/index.ts';
-import { NAUGHTY_NAMES } from './fixtures/naughty-names.ts';
-import { startApp, UPLOAD, type TestApp } from './helpers/app.ts';
-import { END, part, postMultipart, send } from './helpers/raw-http.ts';
-import { jpeg, picture, sql, storedFiles, until } from './helpers/service.ts';
+import { hostileImages } from '../fixtures/zoo/index.ts';
+import { NAUGHTY_NAMES } from '../fixtures/naughty-names.ts';
+import { startApp, UPLOAD, type TestApp } from '../helpers/app.ts';
+import { END, part, postMultipart, send } from '../helpers/raw-http.ts';
+import { jpeg, picture, sql, storedFiles, until } from '../helpers/service.ts';
 
 const UPLOAD_NAMED = `mutation ($file: Upload!) { uploadPhoto(input: { file: $file }) {
   photo { id originalFilename format url(download: true) } } }`;

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { clientOf, UPLOAD } from '../helpers/app.ts';
+import { expectGroundRule } from '../helpers/ground-rule.ts';
+import { startProcess } from '../helpers/process.ts';
+import { jpeg, storedFiles } from '../helpers/service.ts';
+
+/** Null where this process may not mount. */
+function mounted(options: string): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'heirloom-small-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' });
+    return folder;
+  } catch {
+    rmdirSync(folder);
+    return null;
+  }
+}
+
+function unmount(folder: string): void {
+  execFileSync('umount', ['-l', folder]);
+  rmdirSync(folder);
+}
+
+const probe = mounted('size=1m');
+if (probe !== null) unmount(probe);
+
+/** What fills a disk, and how to make room again. */
+const FULL: [string, string, (dir: string) => Promise<void>][] = [
+  ['its bytes', 'size=8m', async () => {}],
+  [
+    'its files',
+    'size=64m,nr_inodes=200',
+    async (dir) => {
+      for (let n = 0; n < 200; n++) await writeFile(join(dir, `filler-${n}`), '').catch(() => {});
+    },
+  ],
+];
+
+describe.skipIf(probe === null)('a disk that is full (mounts a tmpfs: needs root on Linux)', () => {
+  it.each(FULL)(
+    'C11: by %s is STORAGE_FULL, leaves nothing behind, and is over when there is room',
+    async (_, options, fill) => {
+      const dataDir = mounted(options)!;
+      onTestFinished(() => unmount(dataDir));
+      const service = { ...(await startProcess(dataDir)), dataDir };
+      const client = clientOf(service.url);
+      const token = await client.guest();
+      const small = await jpeg(11);
+      expect((await client.upload(UPLOAD, { file: { bytes: small } }, {}, token)).errors).toEqual([]);
+      await expectGroundRule(service);
+      const listed = () => client.ok('{ viewer { photos { totalCount } } }', {}, token);
+      const large = Buffer.concat([await jpeg(12), Buffer.alloc(19e6)]);
+      const before = await storedFiles(dataDir);
+      await fill(dataDir);
+      for (let round = 0; round < 3; round++) {
+        const { status, errors, data } = await client.upload(UPLOAD, { file: { bytes: large } }, {}, token);
+        expect([status, errors[0]?.extensions.code, data ?? null]).toEqual([507, 'STORAGE_FULL', null]);
+        expect((await listed()).viewer.photos.totalCount).toBe(1);
+      }
+      expect(await readdir(join(dataDir, 'tmp'))).toEqual([]);
+      expect(
+        (await storedFiles(dataDir)).filter((path) => !before.includes(path) && !path.startsWith('processed/')),
+      ).toEqual([]);
+      for (const name of await readdir(dataDir)) if (name.startsWith('filler')) await rm(join(dataDir, name));
+      const later = await client.upload(UPLOAD, { file: { bytes: await jpeg(13) } }, {}, token);
+      expect(later.errors).toEqual([]);
+      await expectGroundRule(service);
+    },
+  );
+});
