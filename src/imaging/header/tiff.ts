@@ -73,6 +73,8 @@ async function firstValues(source: ByteSource, layout: Layout, directory: Direct
 
 const SAMPLES = { unsigned: 1, floating: 3, untyped: 4 } as const;
 const PHOTOMETRIC = { rgb: 2, yCbCr: 6, colourFilter: 32_803 } as const;
+/** Most samples per pixel of each kind of colour, transparency included; more come out as a picture of too many channels. */
+const MOST_SAMPLES: Readonly<Record<number, number>> = { 0: 2, 1: 2, 3: 2, 5: 5 };
 const OLD_JPEG = 6;
 const JPEG = 7;
 
@@ -86,8 +88,9 @@ function refuseMisread(tags: Map<number, number>, bits: number): void {
   const samples = tags.get(TAG.sampleFormat) ?? SAMPLES.unsigned;
   const floating = samples === SAMPLES.floating && photometric === PHOTOMETRIC.rgb && (bits === 16 || bits === 32);
   const whole = (samples === SAMPLES.unsigned || samples === SAMPLES.untyped) && [1, 2, 4, 8, 16].includes(bits);
+  const samplesFit = (tags.get(TAG.samplesPerPixel) ?? 1) <= (MOST_SAMPLES[photometric ?? PHOTOMETRIC.rgb] ?? 4);
   const isJpeg = compression === JPEG || compression === OLD_JPEG;
-  if ((floating || whole) && (photometric !== PHOTOMETRIC.yCbCr || isJpeg)) return;
+  if ((floating || whole) && samplesFit && (photometric !== PHOTOMETRIC.yCbCr || isJpeg)) return;
   throw unsupported('This kind of TIFF file cannot be read here. Save it with 8 or 16 bits per colour in RGB or grey.');
 }
 
