@@ -64,7 +64,6 @@ async function openWatchers(url: string, tokens: readonly string[]) {
       await wait(500);
       const within = (at: number): boolean => at >= from && at < to;
       const events = [...received].filter(([at]) => within(at));
-      if (events.length < FEWEST_EVENTS) throw new Error(`Only ${events.length} events came in ${WINDOW_MS} ms.`);
       const times = latencies.filter(({ at }) => within(at)).map(({ ms }) => ms);
       const copies = events.reduce((sum, [, count]) => sum + count, 0);
       received.clear();
@@ -72,7 +71,8 @@ async function openWatchers(url: string, tokens: readonly string[]) {
       return {
         p50: percentile(times, 0.5),
         p99: percentile(times, 0.99),
-        delivered: (100 * copies) / (events.length * SUBSCRIBERS),
+        // An event that never was counts as one that nobody got.
+        delivered: (100 * copies) / (Math.max(events.length, FEWEST_EVENTS) * SUBSCRIBERS),
       };
     },
     close: () => watchers.forEach(({ close }) => close()),
