@@ -107,14 +107,7 @@ describe('a cancel ends the work at its next step and leaves no file', async () 
   it.each(Object.entries(phases))('while %s', async (_name, phase) => {
     const app = await appForTest({ MAX_CONCURRENT_RESTORATIONS: '1', SHUTDOWN_GRACE_SECONDS: '0' });
     const token = await app.guest();
-    const { data, width, height } = grain(fade(await readPhoto(photoPath('coffee.png'))), 10);
-    const photo = await uploaded(
-      app,
-      token,
-      await sharp(data, { raw: { width, height, channels: 3 } })
-        .jpeg({ quality: 95 })
-        .toBuffer(),
-    );
+    const photo = await uploaded(app, token, faded);
     await idle(app);
     const before = await storedFiles(app.dataDir);
     let cancel: Promise<string> | undefined;

@@ -149,6 +149,19 @@ describe('pixel pool', () => {
     await expect(own.run('sharpen', sharpenInput(), { ...area, signal: never() })).rejects.toThrow('closed');
   });
 
+  it('gives back what nobody holds any more once it is idle, and works again', async () => {
+    const own = createPixelPool({ size: 1, idleMs: 50 });
+    const worked = async (): Promise<WeakRef<Raster['data']>> => {
+      const photo = flat(2000, 2000, 3);
+      await own.run('difference', { a: photo, b: photo }, { width: 2000, height: 2000, signal: never() });
+      return new WeakRef(photo.data);
+    };
+    const data = await worked();
+    await expect.poll(() => data.deref() === undefined, { timeout: 5000 }).toBe(true);
+    await expect(own.run('sharpen', sharpenInput(), { ...area, signal: never() })).resolves.toHaveLength(64);
+    await own.close();
+  });
+
   it('lets the process end without being closed', async () => {
     const pool = fileURLToPath(new URL('../src/imaging/pixels/pool.ts', import.meta.url));
     const raster = fileURLToPath(new URL('../src/imaging/raster.ts', import.meta.url));

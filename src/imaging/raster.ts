@@ -1,4 +1,5 @@
 import type { Sharp } from 'sharp';
+import { collectGarbage } from './collect.ts';
 
 export type Channels = 1 | 2 | 3 | 4;
 export type Depth = 8 | 16;
@@ -22,9 +23,21 @@ export interface Raster {
 /** A raster without its samples. */
 export type RasterShape = Omit<Raster, 'data'>;
 
+/**
+ * V8 does not count shared memory and collects no garbage for it, so that rasters that nobody holds any more would pile up. Here
+ * it is counted, and garbage is collected after so many bytes.
+ */
+const COLLECT_AFTER = 128e6;
+let uncollected = 0;
+
 /** An empty (all zero) raster. */
 export function createRaster({ width, height, channels, depth }: RasterShape): Raster {
   const samples = width * height * channels;
+  uncollected += (samples * depth) / 8;
+  if (uncollected > COLLECT_AFTER) {
+    uncollected = 0;
+    collectGarbage();
+  }
   const data =
     depth === 16 ? new Uint16Array(new SharedArrayBuffer(samples * 2)) : new Uint8Array(new SharedArrayBuffer(samples));
   return { data, width, height, channels, depth };

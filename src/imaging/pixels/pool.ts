@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { collectGarbage } from '../collect.ts';
 import type { KernelInput, KernelName, KernelResult } from './kernels.ts';
 import { cutTiles, type Tile } from './tile.ts';
 import type { PixelReply, PixelTask } from './worker.ts';
@@ -59,7 +60,7 @@ export interface PixelPoolOptions {
 /**
  * A pool of `size` worker threads (default: one per core), started when there is work for them. A thread that dies fails the
  * call it worked for and is replaced. Threads that have been idle for a while are ended: nothing else makes them give back
- * the rasters they have last seen, since an idle thread collects no garbage.
+ * the rasters they have last seen, since an idle thread collects no garbage; then the main thread's own is collected.
  */
 export function createPixelPool({
   size = availableParallelism(),
@@ -74,9 +75,10 @@ export function createPixelPool({
   /** Called whenever a call ends. */
   function rest(): void {
     clearTimeout(resting);
-    if (calls.length === 0) resting = setTimeout(endThreads, idleMs).unref();
+    if (calls.length === 0) resting = setTimeout(() => void endThreads().then(collectGarbage), idleMs).unref();
   }
 
+  /** Of an idle pool. */
   async function endThreads(): Promise<void> {
     const ended = [...slots];
     slots.clear();
@@ -201,7 +203,7 @@ export function createPixelPool({
         call.settle();
       }
       clearTimeout(resting);
-      await endThreads();
+      await Promise.all([...slots].map((slot) => slot.worker.terminate()));
     },
   };
 }
