@@ -5,7 +5,16 @@ import { encodeCursor } from '../src/events/service.ts';
 import { reconcile } from '../src/restorations/reconcile.ts';
 import { localId } from '../src/graphql/global-id.ts';
 import { startApp, UPLOAD, type TestApp } from './helpers/app.ts';
-import { ACTIVITY, collect, FOLLOW, jpeg, socketClient, statementsOf, type RunStatement } from './helpers/service.ts';
+import {
+  ACTIVITY,
+  collect,
+  FOLLOW,
+  jpeg,
+  socketClient,
+  statementsOf,
+  until,
+  type RunStatement,
+} from './helpers/service.ts';
 
 const HISTORY = `query ($first: Int, $after: String, $last: Int, $before: String, $filter: HistoryFilter, $orderBy: ListOrder) {
   viewer { history(first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $orderBy) {
@@ -39,7 +48,10 @@ let restoration: string;
 let database: Database.Database;
 
 beforeAll(async () => {
-  app = await startApp();
+  const lines: string[] = [];
+  app = await startApp({ LOG_LEVEL: 'info' }, lines);
+  // The clean-up that follows a start has queries of its own, which are looked at below.
+  await until(() => lines.some((line) => line.includes('cleaned up')));
   token = await app.guest();
   photo = (await app.upload(UPLOAD, { file: { bytes: await jpeg(1) } }, {}, token)).data.uploadPhoto.photo.id;
   restoration = (await app.ok(RESTORE, { id: photo }, token)).restorePhoto.restoration.id;

@@ -25,7 +25,12 @@ export function createSharedSubscribe() {
     if (documents === undefined) {
       shared.set(event, (documents = new WeakMap()));
       // A reader that stands still holds on to its events, and must not hold what others were told of them.
-      setTimeout(() => shared.delete(event), SHARED_MS).unref();
+      const held = new WeakRef(event);
+      const forget = (): void => {
+        const still = held.deref();
+        if (still !== undefined) shared.delete(still);
+      };
+      setTimeout(forget, SHARED_MS).unref();
     }
     let results = documents.get(document);
     if (results === undefined) documents.set(document, (results = new Map()));
