@@ -21,9 +21,9 @@ beforeEach(async () => {
   onTestFinished(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
 });
 
-/** Twelve megapixels: more work than the grace lets end when there are three of them. */
+/** Forty megapixels: more work than the grace lets end when there are three of them. */
 const large = async (seed: number): Promise<Buffer> =>
-  picture(seed, 400, 300).resize(4000, 3000).jpeg({ quality: 80 }).toBuffer();
+  picture(seed, 400, 300).resize(7300, 5475).jpeg({ quality: 80 }).toBuffer();
 
 async function submit(client: TestClient, token: string, bytes: Uint8Array): Promise<string> {
   const { data, errors } = await client.upload(RESTORE, { file: { bytes } }, {}, token);
@@ -49,6 +49,7 @@ function halfUpload(url: string, token: string, content: Buffer) {
 
 it('C7: SIGTERM with five jobs running, two waiting and three uploads open', async () => {
   const first = await startProcess(dataDir, {
+    MAX_UPLOAD_SIZE_MB: '40',
     MAX_CONCURRENT_RESTORATIONS: '5',
     MAX_CONCURRENT_RESTORATIONS_PER_SESSION: '5',
     MAX_CONCURRENT_UPLOADS_PER_SESSION: '0',
