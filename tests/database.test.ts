@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '../src/db/migrations/index.ts';
 import { migrate, openDatabase } from '../src/db/orm.ts';
+import { readAll } from '../src/db/reader.ts';
 import { keepWal } from '../src/db/wal.ts';
 import { ENTITIES } from '../src/entities.ts';
 import { createLog } from '../src/log.ts';
@@ -154,10 +155,13 @@ describe('C13: what was acknowledged', () => {
     stack.use(keepWal({ database, path, log, everyMs: 20 }));
     await database.fork().execute('create table t (n integer)');
     await database.fork().execute('insert into t values (1)');
+    const read = () => readAll(database.fork(), 'select n from t');
+    expect(await read()).toEqual([{ n: 1 }]);
     await rm(`${path}-wal`);
     await database.fork().execute('insert into t values (2)');
     await until(() => lines.some((line) => line.includes('somebody deleted a file of the database')));
     await database.fork().execute('insert into t values (3)');
+    expect(await read()).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
     // As after a kill: only what lies in the folder counts.
     for (const end of ['', '-wal']) await copyFile(`${path}${end}`, join(folder, `copy${end}`));
     const copy = new Database(join(folder, 'copy'));

@@ -8,6 +8,7 @@ import { ConfigError } from '../config.ts';
 import type { Log } from '../log.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { waitWhileBusy } from './patience.ts';
+import { closeReader } from './reader.ts';
 
 /**
  * WAL lets readers go on beside a writer; FULL makes an acknowledged commit survive a power loss, which our rate of
@@ -84,9 +85,6 @@ export async function openDatabase(options: {
   const orm = await MikroORM.init({
     entities: options.entities,
     dbName: path,
-    // For `reader.ts` alone: the ORM's own queries must see what its transactions write.
-    replicas: [{ name: 'reader', driverOptions: { readonly: true, timeout: 0 } }],
-    preferReadReplicas: false,
     extensions: [Migrator],
     migrations: { migrationsList: migrations, snapshot: false, silent: true },
     ignoreUndefinedInQuery: true,
@@ -103,7 +101,10 @@ export async function openDatabase(options: {
     orm,
     fork: () => orm.em.fork(),
     isCurrent: async () => (await migrationsDone(orm)).length === migrations.length,
-    close: () => orm.close(true),
+    close() {
+      closeReader(orm.em);
+      return orm.close(true);
+    },
   };
 }
 

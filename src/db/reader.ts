@@ -1,13 +1,13 @@
-import type { EntityManager, SqliteConnection } from '@mikro-orm/sqlite';
-import type { Database, Statement } from 'better-sqlite3';
+import type { EntityManager } from '@mikro-orm/sqlite';
+import Database, { type Statement } from 'better-sqlite3';
 import { codeOf } from '../errors.ts';
 
 /** Lists of ids make many texts of one query; those used last are kept. */
 const STATEMENTS_KEPT = 200;
 
-const prepared = new WeakMap<Database, Map<string, Statement>>();
+const prepared = new WeakMap<Database.Database, Map<string, Statement>>();
 
-function statementOf(database: Database, sql: string): Statement {
+function statementOf(database: Database.Database, sql: string): Statement {
   const statements = prepared.get(database) ?? new Map<string, Statement>();
   prepared.set(database, statements);
   const statement = statements.get(sql) ?? database.prepare(sql);
@@ -16,6 +16,35 @@ function statementOf(database: Database, sql: string): Statement {
   statements.set(sql, statement);
   if (statements.size > STATEMENTS_KEPT) statements.delete(statements.keys().next().value!);
   return statement;
+}
+
+/** The connection of each ORM, by its configuration; opened by the first read. */
+const readers = new WeakMap<object, Database.Database>();
+/** Those whose connection is to stay closed for a moment. */
+const aside = new WeakSet<object>();
+
+function readerOf({ config }: EntityManager): Database.Database {
+  const known = readers.get(config);
+  if (known !== undefined) return known;
+  const reader = new Database(config.get('dbName')!, { readonly: true, timeout: 0 });
+  readers.set(config, reader);
+  return reader;
+}
+
+export function closeReader({ config }: EntityManager): void {
+  readers.get(config)?.close();
+  readers.delete(config);
+}
+
+/** Does what SQLite allows only to the last connection; meanwhile reads go where the writes go. */
+export async function withoutReader<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
+  aside.add(em.config);
+  closeReader(em);
+  try {
+    return await work();
+  } finally {
+    aside.delete(em.config);
+  }
 }
 
 /**
@@ -27,12 +56,11 @@ function statementOf(database: Database, sql: string): Statement {
  * @param params strings, numbers and null.
  */
 export async function readAll<T>(em: EntityManager, sql: string, params: readonly unknown[] = []): Promise<T[]> {
-  if (em.isInTransaction()) return em.execute<T[]>(sql, [...params]);
+  if (em.isInTransaction() || aside.has(em.config)) return em.execute<T[]>(sql, [...params]);
   const logger = em.config.getLogger();
   if (logger.isEnabled('query')) logger.logQuery({ query: sql, params, level: 'info' });
-  const database = await (em.getConnection('read') as unknown as SqliteConnection).getNativeClient();
   try {
-    return statementOf(database as Database, sql).all(...params) as T[];
+    return statementOf(readerOf(em), sql).all(...params) as T[];
   } catch (error) {
     // Another process has the whole file to itself; the writing connection waits for such, see `patience.ts`.
     if (!String(codeOf(error)).startsWith('SQLITE_BUSY')) throw error;
