@@ -76,6 +76,15 @@ describe('C38: abuse is refused at once', () => {
     expect(codeOf(answer)).toMatch(/^GRAPHQL_(VALIDATION|PARSE)_FAILED$/);
   });
 
+  it('in production, too: a megabyte of spaces in the place of a number', async () => {
+    const query = 'query ($n: Int) { node { children(first: $n) { edges { node { id } } } } }';
+    await graphql(production.url, '{ hello }');
+    const variables = { n: ' '.repeat(900_000) };
+    const { answer, ms } = await fastest(() => graphql(production.url, query, { variables, headers: GRAPHQL }));
+    expect(ms).toBeLessThan(50);
+    expect(codeOf(answer)).toBe('BAD_USER_INPUT');
+  });
+
   it('first: 2^53 and -1 are refused', async () => {
     for (const first of ['9007199254740992', '2147483648', '-1.5']) {
       const answer = await graphql(edge.url, `{ node { children(first: ${first}) { edges { node { id } } } } }`, {

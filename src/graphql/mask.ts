@@ -74,8 +74,11 @@ function codeOfWrapper(error: GraphQLError): ErrorCode | null {
   return error.path === undefined && error.message.startsWith('Variable "$') ? 'BAD_USER_INPUT' : null;
 }
 
-/** How graphql-js offers the right name for a wrong one: of fields, arguments, types, enum values; always at the end. */
-const SUGGESTION = /\s*Did you mean\b[\s\S]*$/;
+/**
+ * How graphql-js offers the right name for a wrong one: of fields, arguments, types, enum values; always at the end. One
+ * space and no more: a run of any length would be tried from each of its characters on.
+ */
+const SUGGESTION = / Did you mean\b[\s\S]*$/;
 const AS_SYNTAX_ERROR = /^Syntax Error: (?=.*\blimit of\b)/;
 
 /**
