@@ -20,8 +20,8 @@ const REDACTED = [
   '*.apiKey',
 ];
 
-/** `?e=…&s=…` of a signed link, `Bearer …`, and tokens wherever they stand. */
-const SECRET = /((?:[?&]|%3f|%26)s(?:=|%3d)|bearer\s+)[\w\-.~+/=]+|eyJ[\w-]+\.[\w-]+\.[\w-]*/gi;
+/** `?e=…&s=…` of a signed link, `Bearer …`, and tokens wherever they stand. The bound keeps a hostile text from taking long. */
+const SECRET = /((?:[?&]|%3f|%26)s(?:=|%3d)|bearer\s+)[\w\-.~+/=]+|eyJ[\w-]{1,500}\.[\w.-]+/gi;
 /** What some terminal acts on or takes for the end of a line, beyond what JSON escapes by itself. */
 const CONTROL = /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
 
