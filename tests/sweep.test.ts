@@ -59,6 +59,7 @@ describe('C14: files without a row', () => {
     const old = [await plant(orphan(), 11 * MINUTE), await plant(`processed/account/${newId()}_a.png`, 400 * DAY)];
     await plant('tmp/old.part', 2 * 60 * MINUTE);
     await plant('tmp/fresh.part', 0);
+    foreign.push(await plant('tmp/letter.txt', DAY));
     const done = await app.app.services.cleanup.run();
     expect(done).toMatchObject({ orphanFiles: old.length, temporaryFiles: 1, foreignFiles: 3 });
     const expected = [...kept, ...young, ...foreign, 'tmp/fresh.part'].filter((key) => !key.startsWith('elsewhere'));

@@ -21,6 +21,8 @@ const MOST_HELD = 1000;
 
 /** `<id of the photo or restoration>_<name>`, as uploads, results and their renditions are called. */
 const NAME = /(?:^|\/)([0-9a-f-]{36})_[^/]*$/;
+/** How ours are called in the folder of temporary files, which others may use as well: with STORAGE_PATH=/var it is /var/tmp. */
+const TEMPORARY = /^(?:health-)?[0-9a-f-]{36}(?:\.webp)?$|\.part$/;
 
 export interface Found {
   /** Without a row, forgotten in the folder of temporary files, named by somebody else, or as it should be. */
@@ -100,6 +102,7 @@ export function createSweep(deps: {
     const entries = await opendir(deps.scratchDir).catch(() => null);
     for await (const { name } of entries ?? []) {
       signal.throwIfAborted();
+      if (!TEMPORARY.test(name)) continue;
       const found = await stat(join(deps.scratchDir, name)).catch(() => null);
       if (found === null || !found.isFile()) continue;
       if (!deps.leftBehind.has(name) && isYoung(found.mtimeMs, TEMPORARY_MS)) continue;
