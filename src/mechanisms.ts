@@ -1,4 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { deriveKey, loadSecret } from './auth/secret.ts';
@@ -11,6 +12,7 @@ import type { Topics } from './events/service.ts';
 import { withFault } from './faults.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './imaging/limits.ts';
 import { configureSharp } from './imaging/sharp.ts';
+import { createGate, type Gate } from './limits/gate.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { createMemoryLimiter } from './limits/memory.ts';
 import type { Log } from './log.ts';
@@ -42,6 +44,8 @@ export interface Mechanisms {
   readonly leftBehind: ReadonlySet<string>;
   readonly links: Links;
   readonly limiter: Limiter;
+  /** What every decoding of a picture goes through, weighed by the bytes that it takes. */
+  readonly decoding: Gate;
   readonly bus: EventBus<Topics>;
   readonly queue: Queue;
   readonly providers: readonly Provider[];
@@ -50,6 +54,9 @@ export interface Mechanisms {
   /** What a result may be. */
   readonly resultLimits: ImageLimits;
 }
+
+/** What decoding may take together, so that the whole process stays under 1 GB whatever is uploaded. */
+const DECODING_BYTES = 800e6;
 
 /** Of two limits the wider one; 0 = none. Renditions are made of uploads and of results. */
 function largest(a: number, b: number): number {
@@ -90,7 +97,8 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const { fork } = database;
   const { maxMegapixels, maxSide, maxOutputMegapixels, allowedMimeTypes, urlSigningKeys } = config;
   const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
-  const builtin = stack.adopt(createBuiltinProvider({ maxResultPixels }), (provider) => provider.close?.());
+  const decoding = createGate({ capacity: DECODING_BYTES, places: Math.max(2, availableParallelism()) });
+  const builtin = stack.adopt(createBuiltinProvider({ maxResultPixels, decoding }), (provider) => provider.close?.());
   const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
   const mechanisms: Mechanisms = {
     config,
@@ -107,6 +115,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
       keys: urlSigningKeys.length > 0 ? urlSigningKeys : [deriveKey(secret, 'links').toString('hex')],
     }),
     limiter: createMemoryLimiter(),
+    decoding,
     bus: createEventBus<Topics>(),
     queue: createLocalQueue({ fork, log }),
     providers: [builtin],

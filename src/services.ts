@@ -59,14 +59,21 @@ export interface Features {
 
 export function createFeatures(mechanisms: Mechanisms): Features {
   const { config, log, now, fork, storage, scratchDir, links, limiter, bus, queue } = mechanisms;
-  const { imageLimits, resultLimits } = mechanisms;
+  const { imageLimits, resultLimits, decoding } = mechanisms;
 
   const events = createEvents({ bus, now });
   const journal = createJournal({ events });
   const progress = createProgress();
   const { webpQuality, uploadDir, processedDir, maxAttempts } = config;
-  const renditions = createRenditions({ storage, scratchDir, quality: webpQuality, limits: resultLimits, now });
-  const results = createResults({ storage, renditions, scratchDir, processedDir, limits: resultLimits });
+  const renditions = createRenditions({
+    storage,
+    scratchDir,
+    decoding,
+    quality: webpQuality,
+    limits: resultLimits,
+    now,
+  });
+  const results = createResults({ storage, renditions, scratchDir, processedDir, decoding, limits: resultLimits });
   const models = createModels({
     providers: mechanisms.providers,
     custom: readCustomModels(config.modelsConfig),
@@ -92,7 +99,17 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     now,
   });
   const uploadBudget = { name: 'upload', points: config.uploadsPerHour, seconds: 3600 };
-  const receiver = createReceiver({ storage, events, queue, limiter, imageLimits, uploadBudget, uploadDir, now });
+  const receiver = createReceiver({
+    storage,
+    events,
+    queue,
+    limiter,
+    imageLimits,
+    decoding,
+    uploadBudget,
+    uploadDir,
+    now,
+  });
   const photos = createPhotos({ storage, events, queue, receiver, renditions, dependants: restorations });
   const submit = createSubmit({
     models,

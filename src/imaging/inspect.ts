@@ -1,6 +1,7 @@
 import type { Metadata } from 'sharp';
 import { AppError, isAbortError } from '../errors.ts';
 import { decodeTiles } from './avif-tiles.ts';
+import { decodingBytes, type WhenRoom } from './decoding-bytes.ts';
 import { openImage } from './decode.ts';
 import type { ImageHeader } from './header/header.ts';
 import { HEADER_READERS } from './header/index.ts';
@@ -32,6 +33,13 @@ export interface ImageInfo extends Placeholder {
 
 export interface InspectOptions {
   readonly signal?: AbortSignal;
+  /** Default: at once. */
+  readonly whenRoom?: WhenRoom;
+}
+
+interface Decoded {
+  readonly metadata: Metadata;
+  readonly placeholder: Placeholder;
 }
 
 /**
@@ -144,7 +152,7 @@ async function decodeFully(
   header: ImageHeader,
   limits: ImageLimits,
   options: InspectOptions = {},
-): Promise<{ metadata: Metadata; placeholder: Placeholder }> {
+): Promise<Decoded> {
   const { signal } = options;
   const decoded = await decodeOnce(path, header, limits, 'warning', signal)
     .catch((error: unknown) => {
@@ -176,7 +184,10 @@ export async function inspectImage(
   options: InspectOptions = {},
 ): Promise<ImageInfo> {
   const header = await inspectHeader(path, limits, options);
-  const { metadata, placeholder } = await decodeFully(path, header, limits, options);
+  const { whenRoom = (_bytes, decode) => decode() } = options;
+  const { metadata, placeholder } = await whenRoom(decodingBytes(header), () =>
+    decodeFully(path, header, limits, options),
+  );
   const turned = metadata.autoOrient;
   return {
     format: header.format,

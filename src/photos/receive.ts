@@ -1,5 +1,4 @@
 import { UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/sqlite';
-import PQueue from 'p-queue';
 import { requireUser, unauthenticated } from '../auth/require.ts';
 import type { Owned, ServiceContext, UserActor } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
@@ -9,15 +8,13 @@ import type { StoredEvent } from '../events/entity.ts';
 import type { Events } from '../events/service.ts';
 import { inspectImage } from '../imaging/inspect.ts';
 import type { ImageLimits } from '../imaging/limits.ts';
+import type { Gate } from '../limits/gate.ts';
 import { spend, type Budget, type Limiter } from '../limits/limiter.ts';
 import type { Queue } from '../queue/queue.ts';
 import { displayFilename, safeFilename } from '../storage/names.ts';
 import type { IncomingFile, SpooledFile } from '../storage/spool.ts';
 import type { Storage } from '../storage/storage.ts';
 import { PhotoEntity, type Photo } from './entity.ts';
-
-/** Photos that are decoded at once, to bound the memory that hostile ones can take. */
-const DECODING_AT_ONCE = 2;
 
 /** How often the same bytes may come and go beside an upload before it gives up. */
 const MOST_TRIES = 5;
@@ -47,12 +44,12 @@ export function createReceiver(deps: {
   queue: Queue;
   limiter: Limiter;
   imageLimits: ImageLimits;
+  decoding: Gate;
   uploadBudget: Budget;
   uploadDir: string;
   now: () => number;
 }) {
   const { storage, events, queue, limiter, imageLimits, uploadBudget } = deps;
-  const decoding = new PQueue({ concurrency: DECODING_AT_ONCE });
 
   async function byHash(em: EntityManager, userId: string, sha256: string): Promise<Received | null> {
     const [photo] = await selectRows(em, PhotoEntity, 'where t.user_id = ? and t.sha256 = ?', [userId, sha256]);
@@ -61,11 +58,12 @@ export function createReceiver(deps: {
 
   async function store(ctx: ServiceContext, file: SpooledFile, filename: string): Promise<Photo> {
     const { userId, sessionId } = requireUser(ctx);
-    // The signal is looked at inside: a decode that has begun cannot be stopped, and keeps its place until it ends.
-    const { format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash } = await decoding.add(() => {
-      ctx.signal.throwIfAborted();
-      return inspectImage(file.path, imageLimits, { signal: ctx.signal });
-    });
+    const { signal } = ctx;
+    const { format, mimeType, width, height, bitDepth, hasAlpha, dominantColor, thumbhash } = await inspectImage(
+      file.path,
+      imageLimits,
+      { signal, whenRoom: (bytes, decode) => deps.decoding.run(bytes, signal, decode) },
+    );
     const id = newId();
     const storageKey = `${deps.uploadDir}/${sessionId}/${id}_${safeFilename(filename)}`;
     await storage.put(storageKey, file.path);

@@ -90,24 +90,17 @@ export function createPhotos(deps: {
     await deleteFiles(ctx, storage, keys);
   }
 
-  /** Makes the rows of new renditions visible, unless the photo has gone meanwhile. */
-  async function publishRenditions(ctx: ServiceContext, photoId: string, rows: Rendition[]): Promise<void> {
-    const names = rows.map(({ name }) => name);
-    try {
-      const event = await ctx.em.transactional(async (em) => {
-        const photo = await rowById(em, PhotoEntity, photoId);
-        if (photo === undefined) return null;
-        await renditions.forget(em, [photoId], names);
-        await renditions.insert(em, rows);
-        const { sessionId } = photo;
-        return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
-      });
-      if (event === null) await renditions.drop(rows);
-      else if (event !== undefined) events.publish(event);
-    } catch (error) {
-      await renditions.drop(rows);
-      throw error;
-    }
+  /** Makes the rows of new renditions visible; false when the photo has gone meanwhile. */
+  async function publishRenditions(ctx: ServiceContext, photoId: string, rows: readonly Rendition[]): Promise<boolean> {
+    const event = await ctx.em.transactional(async (em) => {
+      const photo = await rowById(em, PhotoEntity, photoId);
+      if (photo === undefined) return null;
+      await renditions.insert(em, rows);
+      const { sessionId } = photo;
+      return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
+    });
+    if (event) events.publish(event);
+    return event !== null;
   }
 
   return {
@@ -170,7 +163,7 @@ export function createPhotos(deps: {
       const photo = await find(ctx, photoId);
       if (photo === null) return;
       const owner = { ownerId: photo.id, sourceKey: photo.storageKey, format: photo.format };
-      await publishRenditions(ctx, photo.id, await renditions.make(owner, EAGER_RENDITIONS, ctx.signal));
+      await renditions.makeMissing(ctx, owner, EAGER_RENDITIONS, (rows) => publishRenditions(ctx, photo.id, rows));
     },
   };
 }

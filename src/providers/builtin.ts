@@ -1,14 +1,15 @@
 import { AppError } from '../errors.ts';
-import { openImage } from '../imaging/decode.ts';
-import { FORMATS, STORED_LIMITS, type ImageFormat } from '../imaging/limits.ts';
+import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
 import { runPipeline, type Step, type StepOptions, type StepReport } from '../imaging/pipeline.ts';
 import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
-import { readRaster, type Raster } from '../imaging/raster.ts';
+import type { Raster } from '../imaging/raster.ts';
+import { readPicture } from '../imaging/read.ts';
 import { denoise } from '../imaging/steps/denoise.ts';
 import { sharpen } from '../imaging/steps/sharpen.ts';
 import { tone } from '../imaging/steps/tone.ts';
 import { upscale } from '../imaging/steps/upscale.ts';
+import type { Gate } from '../limits/gate.ts';
 import type {
   Provider,
   ProviderModel,
@@ -75,10 +76,16 @@ export interface BuiltinOptions {
   readonly pixels?: PixelPool;
   /** Pixels of the largest result; a larger one is refused with BAD_USER_INPUT. Default 100 million. */
   readonly maxResultPixels?: number;
+  /** What decoding waits for, weighed in bytes. Default: nothing. */
+  readonly decoding?: Gate;
 }
 
 /** The provider that needs nothing but this machine: classical image processing, gated by measurements so that it does no harm. */
-export function createBuiltinProvider({ pixels: shared, maxResultPixels = 100e6 }: BuiltinOptions = {}): Provider {
+export function createBuiltinProvider({
+  pixels: shared,
+  maxResultPixels = 100e6,
+  decoding,
+}: BuiltinOptions = {}): Provider {
   const pixels = shared ?? createPixelPool();
   const closing = new AbortController();
 
@@ -101,11 +108,10 @@ export function createBuiltinProvider({ pixels: shared, maxResultPixels = 100e6 
     }
     const tell = (percent: number): void => context.onProgress({ stage: 'PREPARING', percent });
     tell(0);
-    const image = await openImage(request.input.path, formatOf(request.input.format), {
-      limits: STORED_LIMITS,
+    const input = await readPicture(request.input.path, formatOf(request.input.format), {
       signal,
+      whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
     });
-    const input = await readRaster(image, signal);
     tell(PREPARING / 2);
     const measurements = await measure(input, { pixels, signal });
     tell(PREPARING);

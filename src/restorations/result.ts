@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { newId } from '../db/ids.ts';
 import { AppError } from '../errors.ts';
-import { openImage } from '../imaging/decode.ts';
+import type { WhenRoom } from '../imaging/decoding-bytes.ts';
 import { encodeResult } from '../imaging/encode.ts';
 import { inspectImage } from '../imaging/inspect.ts';
 import type { ImageLimits } from '../imaging/limits.ts';
+import { readPicture } from '../imaging/read.ts';
+import type { Gate } from '../limits/gate.ts';
 import type { Photo, Rendition } from '../photos/entity.ts';
 import { EAGER_RENDITIONS, type Renditions } from '../photos/renditions.ts';
 import type { RestoreResult } from '../providers/provider.ts';
@@ -36,18 +38,25 @@ export function createResults(deps: {
   renditions: Renditions;
   scratchDir: string;
   processedDir: string;
+  decoding: Gate;
   /** What a result may be at most. */
   limits: ImageLimits;
 }) {
   const { storage, renditions, limits } = deps;
+
+  const whenRoom =
+    (signal: AbortSignal): WhenRoom =>
+    (bytes, decode) =>
+      deps.decoding.run(bytes, signal, decode);
 
   /** A remote result is trusted no more than an upload (C16). */
   async function pictureOf(result: RestoreResult, providerId: string, signal: AbortSignal) {
     const { picture } = result;
     if (picture.kind === 'raster') return picture.raster;
     try {
-      const info = await inspectImage(picture.path, limits, { signal });
-      return await openImage(picture.path, info, { limits, signal });
+      const options = { limits, signal, whenRoom: whenRoom(signal) };
+      const { format } = await inspectImage(picture.path, limits, options);
+      return await readPicture(picture.path, format, options);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       throw new AppError(

@@ -127,6 +127,8 @@ export const readAvifHeader: HeaderReader = async (source, checkSize) => {
     else av1FrameSizes(data).forEach(hold);
   }
   if (width === 0 || height === 0) throw damaged('AVIF');
+  // Not strips, but it holds less of what is 4:2:0.
+  const inStrips = properties.every((box) => box.type !== 'av1C' || ((box.data[2] ?? 0) & 0x0c) === 0x0c);
   const tiled = [...types.values()].includes('grid');
-  return { format: 'avif', width, height, channels: 4, bitsPerSample, frames: 1, tiled };
+  return { format: 'avif', width, height, channels: 4, bitsPerSample, frames: 1, tiled, inStrips };
 };

@@ -15,6 +15,8 @@ export interface ImageHeader {
   readonly frames: number;
   /** Whether the picture is put together from others (an AVIF grid). Default false. */
   readonly tiled?: boolean;
+  /** Whether a decoder can hold less than all of it at a time. Default false. */
+  readonly inStrips?: boolean;
 }
 
 /** Called as soon as the size is known, so that nothing is counted or unpacked for a picture that is refused anyway. */

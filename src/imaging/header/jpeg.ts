@@ -66,7 +66,8 @@ export const readJpegHeader: HeaderReader = async (source, checkSize) => {
     }
   }
   if (header === null || scans === 0) throw damaged('JPEG');
-  return header;
+  // More scans than one are put together in memory first.
+  return { ...header, inStrips: scans === 1 };
 };
 
 function frameHeader(marker: number, segment: Buffer): ImageHeader {

@@ -82,5 +82,6 @@ export const readPngHeader: HeaderReader = async (source, checkSize) => {
   }
   if (!hasPixels) throw damaged('PNG');
   checkSize({ width, height, channels, bitsPerSample });
-  return { format: 'png', width, height, channels, bitsPerSample, frames };
+  const inStrips = first.readUInt8(20) === 0;
+  return { format: 'png', width, height, channels, bitsPerSample, frames, inStrips };
 };

@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, it, onTestFinished } from 'vitest';
+import { clientOf, UPLOAD } from '../helpers/app.ts';
+import { peakRssMb } from '../helpers/ground-rule.ts';
+import { startProcess } from '../helpers/process.ts';
+import { jpeg, until } from '../helpers/service.ts';
+
+const RENDITIONS = 'query ($id: ID!) { photo(id: $id) { renditions { name } } }';
+const SIDE = 7000;
+
+/** 49 megapixels in a few hundred bytes, which take about 750 MB to decode. */
+const heavy = (background: string): Promise<Buffer> =>
+  sharp({ create: { width: SIDE, height: SIDE, channels: 3, background } })
+    .avif({ effort: 0, chromaSubsampling: '4:2:0' })
+    .toBuffer();
+
+it('C27: two photos of 49 megapixels that come in at once stay under 1 GB, and small ones go on beside them', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'heirloom-decoding-'));
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+  const [red, blue] = [await heavy('#a65'), await heavy('#56a')];
+  const { url, child } = await startProcess(dataDir, {
+    NODE_OPTIONS: '--max-semi-space-size=8',
+    // glibc would keep up to 64 MB of freed memory for each thread that has decoded, whatever it was.
+    MALLOC_ARENA_MAX: '2',
+  });
+  const client = clientOf(url);
+  const ended: string[] = [];
+  async function upload(name: string, bytes: Uint8Array): Promise<{ id: string; token: string }> {
+    const token = await client.guest();
+    const { data, errors } = await client.upload(UPLOAD, { file: { bytes, name } }, {}, token);
+    expect(errors).toEqual([]);
+    ended.push(name);
+    return { id: data.uploadPhoto.photo.id, token };
+  }
+  const heavies = [upload('red.avif', red), upload('blue.avif', blue)];
+  const light = Array.from({ length: 5 }, async (_, n) => upload(`${n}.jpg`, await jpeg(n, 640, 480)));
+  await Promise.all(light);
+  // Not behind both of them.
+  expect(ended.filter((name) => name.endsWith('avif')).length).toBeLessThan(2);
+  for (const { id, token } of await Promise.all([...heavies, ...light])) {
+    await until(async () => (await client.ok(RENDITIONS, { id }, token)).photo.renditions.length === 4, 60_000, 50);
+  }
+  const peak = peakRssMb({ child });
+  if (!Number.isNaN(peak)) expect(peak).toBeLessThan(1000);
+});
