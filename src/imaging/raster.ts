@@ -57,7 +57,7 @@ export function maxSample({ depth }: Pick<Raster, 'depth'>): number {
   return depth === 16 ? 65_535 : 255;
 }
 
-const COPY_CHUNK = 16 * 1024 * 1024;
+const COPY_CHUNK = 2 * 1024 * 1024;
 
 /**
  * Decodes an opened image completely. Grey stays grey and 16 bits stay 16 bits; everything else becomes 8-bit sRGB,
