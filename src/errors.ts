@@ -116,7 +116,7 @@ const TROUBLES: readonly Trouble[] = [
     codes: new Set(['SQLITE_BUSY', 'SQLITE_LOCKED']),
   },
   {
-    answer: ['STORAGE_UNAVAILABLE', 'The data folder cannot be used at the moment.'],
+    answer: ['STORAGE_UNAVAILABLE', 'The data folder cannot be used at the moment.', { retryAfter: 1 }],
     codes: new Set([
       'EROFS',
       'EACCES',

@@ -11,9 +11,9 @@ import { readAll } from '../src/db/reader.ts';
 import { keepWal } from '../src/db/wal.ts';
 import { ENTITIES } from '../src/entities.ts';
 import { createLog } from '../src/log.ts';
-import { appForTest, startApp } from './helpers/app.ts';
+import { appForTest, startApp, UPLOAD } from './helpers/app.ts';
 import { DidNotStart, startProcess } from './helpers/process.ts';
-import { sql, until } from './helpers/service.ts';
+import { idle, jpeg, sql, until } from './helpers/service.ts';
 
 let folder: string;
 let path: string;
@@ -120,6 +120,29 @@ describe('C12: another program writes', () => {
     expect(await first).toMatch(/\./);
     expect(longest).toBeLessThan(500);
     expect((await app.ok('{ viewer { user { id } } }', {}, token)).viewer.user.id).toBeTruthy();
+  });
+
+  it('and nobody who reads waits for it: lists, files, the health, a session that has to be noted as used', async () => {
+    const first = await startApp({ DATA_DIR: folder });
+    const token = await first.guest();
+    const { data } = await first.upload(UPLOAD, { file: { bytes: await jpeg(61) } }, {}, token);
+    await idle(first);
+    await sql(first, 'update session set last_accessed_at = last_accessed_at - 3600000');
+    await first.close();
+    const app = await appForTest({ DATA_DIR: folder });
+    const url = data.uploadPhoto.photo.url.replace(first.url, app.url);
+    const other = holder();
+    other.begin();
+    let waited = true;
+    const write = app.guest().then(() => (waited = false));
+    expect((await app.ok('{ viewer { history { totalCount } } }', {}, token)).viewer.history.totalCount).toBe(0);
+    expect((await fetch(url)).status).toBe(200);
+    expect((await fetch(`${app.url}/health/ready`)).status).toBe(200);
+    expect(waited).toBe(true);
+    other.end();
+    await write;
+    const query = 'select id from session where last_accessed_at < ?';
+    await until(async () => (await sql(app, query, [Date.now() - 60_000])).length === 0);
   });
 
   it('what it wrote while a transaction of ours was under way does not end that', async () => {

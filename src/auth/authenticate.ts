@@ -38,13 +38,16 @@ export function createAuthenticate(deps: {
     return claims;
   }
 
-  /** One write a minute and session. A full disk must not keep anybody from reading, so a failure is only logged. */
-  async function touch(sessionId: string, identity: Identity): Promise<void> {
+  /**
+   * One write a minute and session. Nobody who only reads waits for it, since another program may hold the database; and
+   * a full disk must not keep anybody from reading, so a failure is only logged.
+   */
+  function touch(sessionId: string, identity: Identity): void {
     const at = now();
     if (at - identity.lastAccessedAt < TOUCH_EVERY_MS) return;
     identity.lastAccessedAt = at;
     const stale = { id: sessionId, lastAccessedAt: { $lte: new Date(at - TOUCH_EVERY_MS) } };
-    await fork()
+    void fork()
       .nativeUpdate(SessionEntity, stale, { lastAccessedAt: new Date(at) })
       .catch((err: unknown) => log.warn({ err, sessionId }, 'could not note that a session was used'));
   }
@@ -59,7 +62,7 @@ export function createAuthenticate(deps: {
     const { userId, sessionId, expiresAt } = await verify(token);
     const identity = await identities.find(sessionId);
     if (identity === null || identity.disabled || identity.userId !== userId) throw unauthenticated();
-    await touch(sessionId, identity);
+    touch(sessionId, identity);
     const { role, guest } = identity;
     return { actor: { kind: 'user', userId, sessionId, role, guest, address }, expiresAt };
   };

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import type { Role } from '../db/context.ts';
+import { readAll } from '../db/reader.ts';
 import { chunksOf, rowById } from '../db/rows.ts';
 import { createCache } from './cache.ts';
 import { SessionEntity, UserEntity } from './entity.ts';
@@ -63,7 +64,8 @@ export function createIdentities(deps: { fork: () => EntityManager; now: () => n
     async ended(sessionIds) {
       const good = new Set<string>();
       for (const ids of chunksOf(sessionIds)) {
-        const rows = await deps.fork().execute<{ id: string }[]>(
+        const rows = await readAll<{ id: string }>(
+          deps.fork(),
           `select s.id from session s join user u on u.id = s.user_id
             where u.disabled_at is null and s.id in (${ids.map(() => '?').join(', ')})`,
           ids,

@@ -58,9 +58,18 @@ export function waitWhileBusy(connection: Connection): void {
     }
   }
 
+  /**
+   * SQLite may have rolled back by itself, as for a full disk, and says then that there is nothing to roll back. Kysely
+   * would keep the connection for ever, and every later query waits for it; who gets here knows why it failed.
+   */
+  async function rollBack(query: { readonly sql: string }): Promise<unknown> {
+    refusal = undefined;
+    return execute(query).catch(() => ({ rows: [] }));
+  }
+
   connection.executeQuery = (query) => {
     if (query.sql === 'begin') return begin(query);
-    if (query.sql === 'rollback') refusal = undefined;
+    if (query.sql === 'rollback') return rollBack(query);
     return refusal === undefined ? patiently(query) : Promise.reject(refusal.error as Error);
   };
 }

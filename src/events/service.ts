@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
+import { readAll } from '../db/reader.ts';
 import { selectRows } from '../db/rows.ts';
 import { AppError } from '../errors.ts';
 import type { EventBus } from '../pubsub/pubsub.ts';
@@ -102,7 +103,8 @@ export function createEvents(deps: { bus: EventBus<Topics>; now: () => number })
 
     /** The newest place in the log of a scope; 0 when it is empty. */
     async head(em: EntityManager, scope: Scope): Promise<number> {
-      const [row] = await em.execute<{ seq: number | null }[]>(
+      const [row] = await readAll<{ seq: number | null }>(
+        em,
         `select max(seq) as seq from event where ${COLUMN[scope.topic]} = ?`,
         [scope.id],
       );

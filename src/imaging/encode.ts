@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts';
 import { FORMATS, type ImageFormat } from './limits.ts';
 import { metadataFrom, withCarriedMetadata, type MetadataPolicy } from './metadata.ts';
 import { readRaster } from './raster.ts';
+import { writePicture } from './write.ts';
 
 export const OUTPUT_FORMATS = ['ORIGINAL', 'JPEG', 'PNG', 'WEBP'] as const;
 /** `ORIGINAL` keeps JPEG, PNG and WebP; TIFF, BMP and GIF become PNG, AVIF becomes WebP. */
@@ -120,7 +121,7 @@ export async function encodeResult(
   const bare = sharp(data, { raw: { width, height, channels }, limitInputPixels: false }).toColourspace(
     grey ? (deep ? 'grey16' : 'b-w') : deep ? 'rgb16' : 'srgb',
   );
-  await withCarriedMetadata(encoder.encode(bare, quality), carried).toFile(path);
+  await writePicture(withCarriedMetadata(encoder.encode(bare, quality), carried), path);
   signal?.throwIfAborted();
   const { size } = await stat(path);
   return { format, mimeType: FORMATS[format].mimeType, width, height, bytes: size };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { openImage } from './decode.ts';
 import { DECODE_SECONDS, type ImageLimits } from './limits.ts';
+import { writePicture } from './write.ts';
 
 /** Longest side of each rendition in pixels, and how hard the WebP encoder tries. */
 export const RENDITIONS = {
@@ -66,7 +67,7 @@ export async function makeRenditions(
     const path = join(folder, `${randomUUID()}.webp`);
     paths.push(path);
     const { effort } = RENDITIONS[name];
-    const { width, height, size } = await image.webp({ quality, effort }).toFile(path);
+    const { width, height, size } = await writePicture(image.webp({ quality, effort }), path);
     signal?.throwIfAborted();
     done.push({ name, width, height, bytes: size, path });
   }

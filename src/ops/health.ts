@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
-import { codeOf, toAppError } from '../errors.ts';
+import { readAll } from '../db/reader.ts';
+import { AppError, codeOf, toAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Queue, QueueStats } from '../queue/queue.ts';
 
@@ -22,6 +23,11 @@ const NO_STATS: QueueStats = { waiting: 0, running: 0, oldestSeconds: 0, moving:
 /** How long an answer holds: nobody needs to sign in to ask, and each look writes a file. */
 const KEPT_MS = 1000;
 
+/** A photo of ordinary size, its result and the sizes of both, beside a WAL of the 4 MB that SQLite lets it have. */
+const LEAST_BYTES = 16e6;
+/** As many as two restored photos make, with their sizes and folders. */
+const LEAST_FILES = 32;
+
 const GONE = 'It is no longer there.';
 const UNKNOWN = 'It does not work; the log of the service says more.';
 
@@ -30,6 +36,16 @@ function sentenceOf(error: unknown): string {
   if (codeOf(error) === 'ENOENT') return GONE;
   const { code, message } = toAppError(error);
   return code === 'INTERNAL_SERVER_ERROR' ? UNKNOWN : message;
+}
+
+/** @throws AppError STORAGE_FULL before the first upload would find out. */
+async function checkRoom(folder: string): Promise<void> {
+  const { bavail, bsize, files, ffree } = await statfs(folder);
+  if (bavail * bsize < LEAST_BYTES) {
+    throw new AppError('STORAGE_FULL', `Less than ${LEAST_BYTES / 1e6} MB of room are left on the disk.`);
+  }
+  // Some file systems do not count files.
+  if (files > 0 && ffree < LEAST_FILES) throw new AppError('STORAGE_FULL', 'The disk takes hardly any more files.');
 }
 
 /**
@@ -71,12 +87,14 @@ export function createHealth(deps: {
     } finally {
       await rm(path, { force: true });
     }
+    await checkRoom(deps.scratchDir);
   }
 
   async function ask(): Promise<void> {
     // Whether it can be written to is asked of the file: a write would wait for whoever else writes.
     await access(deps.databasePath, constants.R_OK | constants.W_OK);
-    await deps.fork().execute('select 1');
+    await readAll(deps.fork(), 'select 1');
+    await checkRoom(dirname(deps.databasePath));
   }
 
   async function look(): Promise<Health> {

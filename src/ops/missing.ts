@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/sqlite';
-import { rowById, selectRows } from '../db/rows.ts';
+import { readAll } from '../db/reader.ts';
 import type { Log } from '../log.ts';
 import { PhotoEntity, RenditionEntity } from '../photos/entity.ts';
 import { RestorationEntity } from '../restorations/entity.ts';
@@ -11,6 +11,13 @@ const CHUNK = 200;
 const MOST_LOGGED = 100;
 
 const TABLES = [PhotoEntity, RestorationEntity, RenditionEntity] as const;
+
+interface Row {
+  readonly id: string;
+  readonly key: string | null;
+  /** Of a rendition. */
+  readonly ownerId: string | null;
+}
 
 export interface MissingFile {
   readonly table: string;
@@ -24,8 +31,9 @@ export interface MissingFile {
 export function createMissing(deps: { storage: Storage; fork: () => EntityManager; log: Log }) {
   const { storage, fork, log } = deps;
 
-  async function sourceOf(ownerId: string): Promise<string | null> {
-    const [row] = await fork().execute<{ key: string | null }[]>(
+  async function sourceOf(em: EntityManager, ownerId: string): Promise<string | null> {
+    const [row] = await readAll<{ key: string | null }>(
+      em,
       'select storage_key as key from photo where id = ? union all select storage_key from restoration where id = ?',
       [ownerId, ownerId],
     );
@@ -34,22 +42,21 @@ export function createMissing(deps: { storage: Storage; fork: () => EntityManage
 
   /** Walks the tables by key, batch by batch. Changes nothing. @throws the reason of `signal` when it aborts. */
   async function* find(signal: AbortSignal, { gently = false } = {}): AsyncGenerator<MissingFile> {
+    // One for all, and three columns: a million rows must not leave a garbage of hundreds of megabytes.
+    const em = fork();
     for (const entity of TABLES) {
       const table = entity.meta.tableName;
+      const owner = entity === RenditionEntity ? 'owner_id' : 'null';
+      const select = `select id, storage_key as key, ${owner} as ownerId from ${table}`;
       for (let after = '', more = true; more;) {
         const began = performance.now();
-        const rows = await selectRows<{ id: string; storageKey: string | null; ownerId?: string }>(
-          fork(),
-          entity as never,
-          `where t.id > ? order by t.id limit ${CHUNK}`,
-          [after],
-        );
-        for (const { id, storageKey: key, ownerId } of rows) {
+        const rows = await readAll<Row>(em, `${select} where id > ? order by id limit ${CHUNK}`, [after]);
+        for (const { id, key, ownerId } of rows) {
           signal.throwIfAborted();
           if (key === null || (await storage.stat(key)) !== null) continue;
           // Deleted since the batch was read: rows go first, and then their files.
-          if ((await rowById(fork(), entity as never, id)) === undefined) continue;
-          yield { table, id, key, ...(ownerId === undefined ? {} : { sourceKey: await sourceOf(ownerId) }) };
+          if ((await readAll(em, `${select} where id = ?`, [id])).length === 0) continue;
+          yield { table, id, key, ...(ownerId === null ? {} : { sourceKey: await sourceOf(em, ownerId) }) };
         }
         after = rows.at(-1)?.id ?? '';
         more = rows.length === CHUNK;

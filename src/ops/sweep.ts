@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { isId } from '../db/ids.ts';
+import { readAll } from '../db/reader.ts';
 import type { Log } from '../log.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SlowClock } from './slow-clock.ts';
@@ -83,7 +84,8 @@ export function createSweep(deps: {
   async function orphansAmong(files: readonly Named[]): Promise<Set<string>> {
     const ids = [...new Set(files.map(({ id }) => id))];
     const marks = ids.map(() => '?').join(', ');
-    const rows = await fork().execute<{ known: string | null; worker: string | null }[]>(
+    const rows = await readAll<{ known: string | null; worker: string | null }>(
+      fork(),
       `select storage_key as known, null as worker from photo where id in (${marks})
         union all select storage_key, null from restoration where id in (${marks})
         union all select storage_key, null from rendition where owner_id in (${marks})

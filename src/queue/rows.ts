@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { newId } from '../db/ids.ts';
+import { readAll } from '../db/reader.ts';
 import type { NewJob } from './queue.ts';
 
 /** What a claim needs to know of its row. */
@@ -166,7 +167,8 @@ export function createJobRows(em: EntityManager, owner: string) {
 
     /** How many wait, and since when (ms since the epoch) the first of those that may start could have. */
     async waiting(kind: string | undefined, now: number): Promise<{ count: number; since: number | null }> {
-      const [row] = await em.execute<{ count: number; since: number | null }[]>(
+      const [row] = await readAll<{ count: number; since: number | null }>(
+        em,
         `select count(*) as count, min(case when not_before <= ? then max(created_at, not_before) end) as since
           from job where lease_owner is null${kind === undefined ? '' : ' and kind = ?'}`,
         [now, ...(kind === undefined ? [] : [kind])],
@@ -176,7 +178,8 @@ export function createJobRows(em: EntityManager, owner: string) {
 
     /** True when a job outside the groups that are `full` may start and could have since before `since`. */
     async ripe(kind: string, full: readonly string[], since: number): Promise<boolean> {
-      const rows = await em.execute<unknown[]>(
+      const rows = await readAll(
+        em,
         `select 1 from job where lease_owner is null and kind = ? and not_before <= ? and created_at <= ?
           and group_id not in (${marks(full)}) limit 1`,
         [kind, since, since, ...full],

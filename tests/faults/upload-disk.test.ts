@@ -1,37 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { clientOf, UPLOAD } from '../helpers/app.ts';
 import { expectGroundRule } from '../helpers/ground-rule.ts';
 import { startProcess } from '../helpers/process.ts';
 import { jpeg, storedFiles } from '../helpers/service.ts';
-
-/** Null where this process may not mount. */
-function mounted(options: string): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'heirloom-small-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' });
-    return folder;
-  } catch {
-    rmdirSync(folder);
-    return null;
-  }
-}
-
-function unmount(folder: string): void {
-  execFileSync('umount', ['-l', folder]);
-  rmdirSync(folder);
-}
-
-const probe = mounted('size=1m');
-if (probe !== null) unmount(probe);
+import { mayMount, smallDisk } from '../helpers/small-disk.ts';
 
 /** What fills a disk, and how to make room again. */
 const FULL: [string, string, (dir: string) => Promise<void>][] = [
-  ['its bytes', 'size=8m', async () => {}],
+  ['its bytes', 'size=32m', (dir) => writeFile(join(dir, 'filler'), Buffer.alloc(20e6))],
   [
     'its files',
     'size=64m,nr_inodes=200',
@@ -41,12 +19,11 @@ const FULL: [string, string, (dir: string) => Promise<void>][] = [
   ],
 ];
 
-describe.skipIf(probe === null)('a disk that is full (mounts a tmpfs: needs root on Linux)', () => {
+describe.skipIf(!mayMount)('a disk that is full (mounts a tmpfs: needs root on Linux)', () => {
   it.each(FULL)(
     'C11: by %s is STORAGE_FULL, leaves nothing behind, and is over when there is room',
     async (_, options, fill) => {
-      const dataDir = mounted(options)!;
-      onTestFinished(() => unmount(dataDir));
+      const dataDir = smallDisk(options);
       const service = { ...(await startProcess(dataDir)), dataDir };
       const client = clientOf(service.url);
       const token = await client.guest();

@@ -29,17 +29,28 @@ export class DidNotStart extends Error {
   }
 }
 
+/** Somebody who may write to less than root. */
+export interface RunAs {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 /**
  * `node src/main.ts` on a free port; killed with the test, which fails when it has given away a secret.
  *
  * @throws DidNotStart
  */
-export async function startProcess(dataDir: string, env: Record<string, string> = {}): Promise<ServiceProcess> {
+export async function startProcess(
+  dataDir: string,
+  env: Record<string, string> = {},
+  user: RunAs = {},
+): Promise<ServiceProcess> {
   const began = performance.now();
   const child = spawn(join(ROOT, 'node_modules/.bin/node'), ['src/main.ts'], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...CANARY_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...user,
   });
   const watch = watchLog('the log of a process');
   onTestFinished(async () => {
