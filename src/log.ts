@@ -20,15 +20,27 @@ const REDACTED = [
   '*.apiKey',
 ];
 
-/** `?e=…&s=…` of a signed link, `Bearer …`, and tokens wherever they stand. The bound keeps a hostile text from taking long. */
-const SECRET = /((?:[?&]|%3f|%26)s(?:=|%3d)|bearer\s+)[\w\-.~+/=]+|eyJ[\w-]{1,500}\.[\w.-]+/gi;
+/** `?e=…&s=…` of a signed link, and `Bearer …`. */
+const SECRET = /((?:[?&]|%3f|%26)s(?:=|%3d)|bearer\s+)[\w\-.~+/=]+/gi;
+/**
+ * What a token may stand in. Begins where such a run begins and takes all of it: clients choose what is in a line, and to
+ * look for a token from each `eyJ` on took 0.1 s of an address with five thousand of them.
+ */
+const DOTTED = /(?<![\w-])[\w-]+(?:\.[\w-]*)+/g;
 /** What some terminal acts on or takes for the end of a line, beyond what JSON escapes by itself. */
 const CONTROL = /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
+
+/** What is left of such a run once everything from the first token on has gone. */
+function withoutToken(run: string): string {
+  const at = run.search(/eyJ/i);
+  return at === -1 || run.slice(at).split('.', 3).length < 3 ? run : `${run.slice(0, at)}[redacted]`;
+}
 
 /** The last look at a line: no signature and no token leaves, whatever value it came in. */
 function clean(line: string): string {
   return line
-    .replace(SECRET, (_, before: string | undefined) => `${before ?? ''}[redacted]`)
+    .replace(SECRET, (_, before: string) => `${before}[redacted]`)
+    .replace(DOTTED, withoutToken)
     .replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -85,6 +85,8 @@ interface Route {
 
 const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' };
 const READS = ['GET', 'HEAD'];
+/** Characters of a path that are logged; ours have 70, a stranger's up to 16,000. */
+const LOGGED_PATH = 1000;
 
 function listeningUrl({ address, port }: AddressInfo): string {
   const host = address === '0.0.0.0' || address === '::' ? 'localhost' : address;
@@ -203,7 +205,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       if (!res.writableFinished) gone.abort(new DOMException('The client has gone.', 'AbortError'));
       const ms = Math.round(performance.now() - started);
       // Without the query: it may hold the signature of a link, or a whole operation.
-      const line = { method: req.method, path: pathOf(req), status: res.statusCode, ms };
+      const path = pathOf(req).slice(0, LOGGED_PATH);
+      const line = { method: req.method, path, status: res.statusCode, ms };
       ownLog.info(res.writableFinished ? line : { ...line, aborted: true }, 'request');
     });
     connections.watch(req, res);
