@@ -43,6 +43,6 @@ it('C27: two photos of 49 megapixels that come in at once stay under 1 GB, and s
   for (const { id, token } of await Promise.all([...heavies, ...light])) {
     await until(async () => (await client.ok(RENDITIONS, { id }, token)).photo.renditions.length === 4, 60_000, 50);
   }
-  const peak = peakRssMb({ child });
-  if (!Number.isNaN(peak)) expect(peak).toBeLessThan(1000);
+  // Not a number where there is no /proc.
+  expect(peakRssMb({ child })).not.toBeGreaterThan(1000);
 });
