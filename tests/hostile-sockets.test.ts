@@ -7,6 +7,7 @@ import { openSession, openSocket } from './helpers/raw-socket.ts';
 const TICKS = 'subscription ($id: ID!) { ticks(id: $id) { n text } }';
 const INIT = { type: 'connection_init' };
 const follow = (id: string) => ({ type: 'subscribe', id, payload: { query: TICKS, variables: { id: 'a' } } });
+const long = (n: number, more: object) => ({ type: 'subscribe', id: `${n}`, payload: { query: TICKS, ...more } });
 const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
 const TEXT = FIN | OPCODE.text;
 
@@ -136,6 +137,28 @@ describe('C37: frames that no client of ours would send', () => {
     await until(() => texts.length === 1);
     socket.write(Buffer.concat(frames));
     expect(await closed).toBe(code);
+  });
+
+  it.each<[string, (n: number) => object]>([
+    ['an id', (n) => ({ ...follow(String(n).padEnd(100_000, 'x')) })],
+    ['variables that no operation bears', (n) => long(n, { variables: { id: 'a', more: 'x'.repeat(100_000) } })],
+    ['extensions', (n) => long(n, { variables: { id: 'a' }, extensions: { more: 'x'.repeat(100_000) } })],
+  ])('subscriptions that are kept are short together, whatever is long: %s', async (_, message) => {
+    await start();
+    const session = await openSession(edge.url);
+    for (let n = 0; n < 3; n++) session.send(message(n));
+    const refused = await session.next(({ type }) => type === 'error');
+    expect(refused.payload[0].extensions.code).toBe('RATE_LIMITED');
+    // Two fit, and go on; once one ends there is room.
+    const ids = Array.from({ length: 2 }, (__, n) => (message(n) as { id: string }).id);
+    expect(refused.id).not.toBe(ids[0]);
+    session.send({ type: 'complete', id: ids[0]! });
+    session.send({ ...message(4), id: 'again' });
+    session.send({ type: 'complete', id: ids[1]! });
+    session.send({ type: 'subscribe', id: 'after', payload: { query: '{ hello }' } });
+    await session.next(({ id, type }) => id === 'after' && type === 'complete');
+    expect(session.messages.filter(({ type }) => type === 'error')).toHaveLength(1);
+    session.socket.terminate();
   });
 
   it('compression is not agreed to, so there is nothing to inflate', async () => {

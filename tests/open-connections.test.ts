@@ -76,9 +76,9 @@ it('an operation that does not validate leaves nothing behind on its socket', as
     graphiql: false,
     introspection: true,
   });
-  const { hooks } = createOperations(engine, 5);
+  const { hooks } = createOperations(engine, { operations: 5, messageBytes: 1000 });
   const operations: Connection['operations'] = new Map();
-  const connection = { operations, log: createLog('silent'), socket: { readyState: 1, OPEN: 1 } };
+  const connection = { operations, arrived: 20, log: createLog('silent'), socket: { readyState: 1, OPEN: 1 } };
   for (const [index, query] of ['{ nope }', '{ hello', '{ hello }'].entries()) {
     const context = { extra: { connection }, subscriptions: {} } as any;
     await hooks.onSubscribe?.(context, `${index}`, { query });

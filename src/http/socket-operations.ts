@@ -1,4 +1,11 @@
-import { getOperationAST, GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import {
+  getOperationAST,
+  GraphQLError,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql';
 import type { ServerOptions } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { WebSocket } from 'ws';
@@ -8,7 +15,14 @@ import { withoutHttp } from '../graphql/mask.ts';
 import { assertParams } from '../graphql/plugins.ts';
 import type { GraphQLServer, RequestFacts } from '../graphql/server.ts';
 import type { Log } from '../log.ts';
+import type { SocketLimits } from './limits.ts';
 import { shuttingDown } from './stopping.ts';
+
+interface Operation {
+  readonly controller: AbortController;
+  /** Characters of the message it came in. */
+  readonly length: number;
+}
 
 /** One socket, from upgrade to close. */
 export interface Connection {
@@ -19,7 +33,9 @@ export interface Connection {
   readonly log: Log;
   /** Known after connection_init. */
   actor: Actor | undefined;
-  readonly operations: Map<string, AbortController>;
+  readonly operations: Map<string, Operation>;
+  /** Characters of the message that is being handled. */
+  arrived: number;
   /** What to give back when the socket closes. */
   readonly releases: (() => void)[];
   release(): void;
@@ -37,14 +53,38 @@ const LONGEST_COMPLETE = 512;
 function factsOf(connection: Connection, id: string): RequestFacts {
   const { address, baseUrl, log } = connection;
   const controller = new AbortController();
-  connection.operations.get(id)?.abort();
-  connection.operations.set(id, controller);
+  connection.operations.get(id)?.controller.abort();
+  connection.operations.set(id, { controller, length: connection.arrived });
   const actor = connection.actor ?? { kind: 'anonymous', address };
   return { actor, requestId: connection.id, signal: controller.signal, log, baseUrl, address };
 }
 
-/** Runs the operations of sockets through Yoga's plugins, so that what holds over HTTP holds here. */
-export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
+function lengthOf({ operations }: Connection): number {
+  let sum = 0;
+  for (const { length } of operations.values()) sum += length;
+  return sum;
+}
+
+/** Takes out what no variable of the operation bears: it is kept as long as the operation runs. */
+function declaredOnly(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  variables: Record<string, unknown> | null | undefined,
+): Record<string, unknown> {
+  const names = variableDefinitions.map(({ variable }) => variable.name.value);
+  const given = names.filter((name) => Object.hasOwn(variables ?? {}, name));
+  return Object.fromEntries(given.map((name) => [name, variables?.[name]]));
+}
+
+/**
+ * Runs the operations of sockets through Yoga's plugins, so that what holds over HTTP holds here.
+ *
+ * @param limits.operations of one socket at once.
+ * @param limits.messageBytes characters of the messages that they came in, together: all of it is kept until they end.
+ */
+export function createOperations(
+  { yoga, mask }: GraphQLServer,
+  limits: Pick<SocketLimits, 'operations' | 'messageBytes'>,
+) {
   const prepared = new WeakMap<object, { enveloped: ReturnType<typeof yoga.getEnveloped>; facts: RequestFacts }>();
 
   /** graphql-ws closes a socket with 4500, for good, when one of these throws; an answer with errors is enough. */
@@ -97,8 +137,11 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
       try {
         // A message may still come between our close frame and the client's.
         if (connection.socket.readyState !== connection.socket.OPEN) throw shuttingDown();
-        if (Object.keys(subscriptions).length > limit) {
-          throw new AppError('RATE_LIMITED', `A socket carries at most ${limit} operations at once.`);
+        if (Object.keys(subscriptions).length > limits.operations) {
+          throw new AppError('RATE_LIMITED', `A socket carries at most ${limits.operations} operations at once.`);
+        }
+        if (lengthOf(connection) > limits.messageBytes) {
+          throw new AppError('RATE_LIMITED', 'The operations of this socket are too long together. End one first.');
         }
         const { query, variables, operationName } = params;
         assertParams({ query, variables: variables ?? {} });
@@ -110,12 +153,15 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
           connection.operations.delete(id);
           return errors.map((error) => mask(error, facts));
         }
-        if (getOperationAST(document, operationName) == null) {
+        const operation = getOperationAST(document, operationName);
+        if (operation == null) {
           throw new AppError('BAD_USER_INPUT', 'The document has no such operation, or several and no name was given.');
         }
+        const variableValues = declaredOnly(operation, variables);
+        Object.assign(params, { variables: variableValues, extensions: undefined });
         const contextValue = (await enveloped.contextFactory()) as object;
         prepared.set(contextValue, { enveloped, facts });
-        return { schema, document, operationName, variableValues: variables, contextValue };
+        return { schema, document, operationName, variableValues, contextValue };
       } catch (error) {
         connection.operations.delete(id);
         return [mask(error, facts)];
@@ -132,7 +178,7 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
     onError: (_context, _id, _payload, errors) =>
       errors.map((error) => withoutHttp(error instanceof GraphQLError ? mask(error) : error)) as never,
     onComplete({ extra: { connection } }, id) {
-      connection.operations.get(id)?.abort();
+      connection.operations.get(id)?.controller.abort();
       connection.operations.delete(id);
     },
   };
@@ -144,13 +190,13 @@ export function createOperations({ yoga, mask }: GraphQLServer, limit: number) {
       if (message.length > LONGEST_COMPLETE || !message.includes('"complete"')) return;
       try {
         const { type, id } = JSON.parse(message) as { type?: unknown; id?: unknown };
-        if (type === 'complete' && typeof id === 'string') connection.operations.get(id)?.abort();
+        if (type === 'complete' && typeof id === 'string') connection.operations.get(id)?.controller.abort();
       } catch {
         // graphql-ws closes the socket for it.
       }
     },
     abortAll(connection: Connection): void {
-      for (const controller of connection.operations.values()) controller.abort();
+      for (const { controller } of connection.operations.values()) controller.abort();
       connection.operations.clear();
     },
   };

@@ -63,7 +63,7 @@ function close(socket: WebSocket, code: number, reason: string): void {
 /** GraphQL over WebSocket (graphql-transport-ws) through the same plugins, context and limits as over HTTP. */
 export function createWebSockets(options: WebSocketOptions): WebSockets {
   const { limits, places, log, authenticate, origins, reader, sessions } = options;
-  const operations = createOperations(options.graphql, limits.operations);
+  const operations = createOperations(options.graphql, limits);
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.messageBytes, handleProtocols });
   let closing = false;
 
@@ -119,6 +119,7 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
       log: log.child({ requestId: id }),
       actor: undefined,
       operations: new Map(),
+      arrived: 0,
       releases,
       release() {
         for (const free of releases.splice(0)) free();
@@ -160,6 +161,8 @@ export function createWebSockets(options: WebSocketOptions): WebSockets {
           socket.on('message', (data) => {
             const text = String(data);
             operations.noticeComplete(connection, text);
+            // graphql-ws asks what to do with an operation before it first waits.
+            connection.arrived = text.length;
             handle(text).catch((error: unknown) => {
               connection.log.error({ err: error }, 'a socket message failed');
               close(socket, CLOSE.overload, 'Try again later');
