@@ -200,6 +200,22 @@ describe('backup and restore-backup', () => {
     expect(await storedFiles(dataDir)).not.toContain(first);
   });
 
+  it('need a folder that can be renamed, which the root of a disk cannot (mounts one, for root on Linux only)', async (t) => {
+    const { process } = await filled(1);
+    process.kill('SIGTERM');
+    await process.ended;
+    const disk = join(cwd, 'disk');
+    await mkdir(disk);
+    await promisify(execFile)('mount', ['-t', 'tmpfs', 'tmpfs', disk]).catch(() => t.skip());
+    onTestFinished(async () => void (await promisify(execFile)('umount', [disk])));
+    expect(await cli('backup', disk)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('name a folder in it'),
+    });
+    expect(await readdir(cwd)).not.toContain('disk.partial');
+    expect((await cli('backup', join(disk, 'one'))).code).toBe(0);
+  });
+
   it('overwrite nothing', async () => {
     const { process } = await filled(1);
     await mkdir(backup, { recursive: true });

@@ -148,7 +148,7 @@ export async function backUp(
     const missing = await copyConsistently();
     const manifest = await describe(missing);
     await addOwnParts();
-    // An empty folder of that name gives way; one that has been filled meanwhile does not.
+    // A folder of that name that somebody has made and filled meanwhile does not give way.
     await rename(partial, target);
     return manifest;
   } catch (error) {
