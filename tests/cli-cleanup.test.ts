@@ -105,7 +105,7 @@ describe('C14: cleanup --dry-run', () => {
       /^ +1 files that are not of Heirloom would be left alone/m,
       /^ +1 old idempotency keys would be removed$/m,
       new RegExp(`^ +and ${guestFiles.length - 3} more$`, 'm'),
-      / {8}half\.webp$/m,
+      / {8}[0-9a-f-]{36}\.webp$/m,
     ]) {
       expect(shown.stdout).toMatch(line);
     }
