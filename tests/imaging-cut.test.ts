@@ -1,8 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AppError } from '../src/errors.ts';
+import { decodeTiles } from '../src/imaging/avif-tiles.ts';
 import { openImage } from '../src/imaging/decode.ts';
 import { inspectImage } from '../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS } from '../src/imaging/limits.ts';
@@ -50,6 +51,14 @@ describe('cut pictures', () => {
     expect(cuts).toBeGreaterThan(1000);
     expect(refused / cuts).toBeGreaterThan(0.9);
   }, 60_000);
+
+  it('C28: the tiles of an AVIF grid have 15 s together, not each', async () => {
+    await writeFile(path, await readFile(join(import.meta.dirname, 'fixtures/zoo/made/any-grid.avif')));
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 10_000));
+    onTestFinished(() => void vi.restoreAllMocks());
+    await expect(decodeTiles(path, DEFAULT_LIMITS)).rejects.toThrow(/timeout/);
+  });
 
   it('C29: a damaged tile of an AVIF grid is no black corner but damage', async () => {
     const grid = await readFile(join(import.meta.dirname, 'fixtures/zoo/made/any-grid.avif'));

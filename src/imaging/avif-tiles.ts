@@ -28,7 +28,8 @@ function tilesOf(bytes: Buffer) {
 
 /**
  * Decodes each tile of an AVIF grid by itself. libheif leaves a tile that it cannot decode black and says nothing;
- * as a picture of its own a broken one is an error.
+ * as a picture of its own a broken one is an error. All together have the time of one picture, since a small file can name
+ * thousands of large ones that it never shows.
  *
  * @throws What sharp throws for a tile that does not decode; AppError CORRUPT_IMAGE; the signal's reason.
  */
@@ -36,10 +37,13 @@ export async function decodeTiles(path: string, limits: ImageLimits, signal?: Ab
   const bytes = await readFile(path);
   bytes.write(BRAND, BRAND_AT, 'latin1');
   const { tiles, show } = tilesOf(bytes);
+  const until = performance.now() + DECODE_SECONDS * 1000;
   for (const tile of tiles) {
     signal?.throwIfAborted();
+    const seconds = Math.ceil((until - performance.now()) / 1000);
+    if (seconds <= 0) throw new Error('timeout: the tiles take too long');
     show(tile);
     const image = sharp(bytes, { failOn: 'warning', limitInputPixels: pixelLimit(limits), pages: 1 });
-    await image.timeout({ seconds: DECODE_SECONDS }).resize(8, 8, { fit: 'fill' }).raw().toBuffer();
+    await image.timeout({ seconds }).resize(8, 8, { fit: 'fill' }).raw().toBuffer();
   }
 }
