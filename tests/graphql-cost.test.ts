@@ -9,6 +9,8 @@ import { schema } from '../src/schema.ts';
 import * as WEB from '../src/web/documents.js';
 import { GRAPHIQL_TABS } from '../src/web/graphiql-tabs.ts';
 import { appForTest, UPLOAD } from './helpers/app.ts';
+import { send, until } from './helpers/raw-http.ts';
+import { openSession, type RawSocket } from './helpers/raw-socket.ts';
 import { jpeg } from './helpers/service.ts';
 
 function cost(query: string, variables: Record<string, unknown> = {}): number {
@@ -72,6 +74,57 @@ describe('C38: what an operation costs', () => {
         expect(costOf({ schema, document, operationName, variables })).toBeLessThan(OPERATION_LIMITS.cost / 2);
       }
     }
+  });
+});
+
+describe('C38: what the subscriptions of one user cost together', () => {
+  const row = 'photo { restorations { id status renditions { name url } } }';
+  // 2 + 100 × (3 + 20 × 2) = 4302 each, so eleven fit.
+  const dear = (n: number) => ({
+    id: `${n}`,
+    type: 'subscribe',
+    payload: { query: `subscription { viewerActivity { ${row} } }` },
+  });
+  const refusals = ({ messages }: RawSocket) => messages.filter(({ payload }) => payload?.errors !== undefined);
+
+  it('has a bound over all sockets, and room again when they end; others have their own', async () => {
+    const app = await appForTest();
+    const token = await app.guest();
+    const first = await openSession(app.url, token);
+    for (let n = 0; n < 8; n++) first.send(dear(n));
+    const second = await openSession(app.url, token);
+    for (let n = 0; n < 4; n++) second.send(dear(n));
+    const refused = await second.next(({ payload }) => payload?.errors !== undefined);
+    expect([refused.id, refused.payload.errors[0].extensions.code]).toEqual(['3', 'RATE_LIMITED']);
+    expect(refusals(first)).toEqual([]);
+
+    const other = await openSession(app.url, await app.guest());
+    other.send(dear(0));
+    other.send({ id: 'q', type: 'subscribe', payload: { query: '{ models { id } }' } });
+    await other.next(({ id, type }) => id === 'q' && type === 'complete');
+    expect(refusals(other)).toEqual([]);
+
+    // As an event stream as well, also one that is answered with 406.
+    const query = dear(0).payload.query;
+    const follow = (accept: string) =>
+      send(`${app.url}/graphql`, {
+        method: 'POST',
+        headers: { accept, 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: JSON.stringify({ query }),
+      });
+    expect((await follow('text/event-stream')).text).toContain('RATE_LIMITED');
+    first.socket.terminate();
+    second.send({ type: 'complete', id: '0' });
+    for (let n = 0; n < 30; n++) expect((await follow('image/png')).status).toBe(406);
+    await until(async () => {
+      const again = await openSession(app.url, token);
+      for (let n = 0; n < 9; n++) again.send(dear(n));
+      again.send({ id: 'q', type: 'subscribe', payload: { query: '{ models { id } }' } });
+      await again.next(({ id, type }) => id === 'q' && type === 'complete');
+      again.socket.terminate();
+      return refusals(again).length === 0;
+    });
+    for (const { socket } of [second, other]) socket.terminate();
   });
 });
 

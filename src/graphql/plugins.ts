@@ -19,6 +19,7 @@ import { AppError } from '../errors.ts';
 import { assertCost } from './cost.ts';
 import type { Mask } from './mask.ts';
 import type { ServerContext } from './server.ts';
+import { limitSubscriptions } from './subscription-cost.ts';
 import { shareEvents } from './shared-events.ts';
 
 /** What one operation may ask for. */
@@ -30,6 +31,8 @@ export const OPERATION_LIMITS = {
    * answered with 2.4 MB within half a second.
    */
   cost: 100_000,
+  /** The same of all open subscriptions of one user together. */
+  subscriptionsCost: 50_000,
   aliases: 30,
   directives: 50,
   tokens: 1000,
@@ -194,6 +197,7 @@ export function createPlugins({ mask, bodies, introspection }: PluginOptions): P
     limitValidation(OPERATION_LIMITS),
     // Before executing, when the variables are known: cost.
     limitCost(cost),
+    limitSubscriptions(OPERATION_LIMITS.subscriptionsCost),
     shareEvents(),
     // Last, on the way out.
     maskErrors(mask) as unknown as Plugin,

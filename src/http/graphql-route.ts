@@ -65,6 +65,8 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Handler {
     const response = await graphql.yoga.handleNodeRequestAndResponse(req, res, { facts, req, res });
     const end = () => over.abort(new DOMException('The stream is over.', 'AbortError'));
     if (response.status === 406) {
+      // A subscription has begun by now.
+      end();
       const message = `Accept ${RESPONSE_TYPE}, ${JSON_TYPE} or, for a subscription, text/event-stream.`;
       await respondWithError(req, res, graphql.mask(new AppError('BAD_USER_INPUT', message)), { status: 406 });
       return;
