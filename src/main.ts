@@ -1,5 +1,8 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { limitArenas } from './allocator.ts';
+
+limitArenas();
 
 // Types stripped and code compiled are kept from start to start, which takes a third off each. Where the folder cannot
 // be written to, nothing is kept. What it is for is imported below, since static imports are compiled before this runs.

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../src/config.ts';
 import { RESTORE, startApp } from './helpers/app.ts';
 import { photoBytes } from './helpers/photos.ts';
+import { startProcess } from './helpers/process.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -64,3 +65,26 @@ describe('the data folder', () => {
     await app.close();
   });
 });
+
+describe.skipIf(process.platform !== 'linux')(
+  'trap 7: the memory of photos goes back to the system (Linux only)',
+  () => {
+    const environmentOf = async (pid: number | undefined): Promise<string[]> =>
+      (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
+
+    it('in two arenas, in the process that was started, with its options', async () => {
+      const { url, child, kill, ended } = await startProcess(folder, { NODE_OPTIONS: '--max-semi-space-size=8' });
+      expect(await environmentOf(child.pid)).toEqual(
+        expect.arrayContaining(['MALLOC_ARENA_MAX=2', 'NODE_OPTIONS=--max-semi-space-size=8']),
+      );
+      expect((await fetch(`${url}/health/live`)).status).toBe(200);
+      kill('SIGTERM');
+      expect(await ended).toBe(0);
+    });
+
+    it('or as the operator says', async () => {
+      const { child } = await startProcess(folder, { MALLOC_ARENA_MAX: '7' });
+      expect(await environmentOf(child.pid)).toContain('MALLOC_ARENA_MAX=7');
+    });
+  },
+);

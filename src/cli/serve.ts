@@ -1,3 +1,4 @@
+import { limitArenas } from '../allocator.ts';
 import { defineCommand } from './command.ts';
 
 export const serveCommand = defineCommand({
@@ -7,6 +8,7 @@ export const serveCommand = defineCommand({
   ],
   options: {},
   async run(_input, context) {
+    limitArenas();
     const config = context.config();
     const [{ createApp }, { createLog }, { serve }] = await Promise.all([
       import('../app.ts'),

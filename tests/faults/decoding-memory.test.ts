@@ -23,8 +23,6 @@ it('C27: two photos of 49 megapixels that come in at once stay under 1 GB, and s
   const [red, blue] = [await heavy('#a65'), await heavy('#56a')];
   const { url, child } = await startProcess(dataDir, {
     NODE_OPTIONS: '--max-semi-space-size=8',
-    // glibc would keep up to 64 MB of freed memory for each thread that has decoded, whatever it was.
-    MALLOC_ARENA_MAX: '2',
   });
   const client = clientOf(url);
   const ended: string[] = [];
