@@ -93,6 +93,37 @@ describe('requests that are pipelined', () => {
   });
 });
 
+it('C43: halves of long bodies share a room: when it is full they are told so, and short ones are read', async () => {
+  const app = await appForTest();
+  const head = (bytes: number) =>
+    `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
+  const half = async (bytes: number, sent: number) => {
+    const socket = await open(app.url);
+    const state = { socket, text: '' };
+    socket.on('data', (chunk) => (state.text += String(chunk))).on('error', () => {});
+    socket.write(head(bytes) + ' '.repeat(sent));
+    return state;
+  };
+  const long: Awaited<ReturnType<typeof half>>[] = [];
+  for (let n = 0; n < 90; n++) long.push(await half(1e6, 980_000));
+  await until(() => long.some(({ text }) => text.startsWith('HTTP/1.1 429')), 5000);
+  const short = await half(60_000, 40_000);
+  short.socket.write(JSON.stringify({ query: '{ models { id } }' }).padEnd(20_000));
+  await until(() => short.text.startsWith('HTTP/1.1 200'), 3000);
+  expect(long.filter(({ text }) => text.startsWith('HTTP/1.1 429')).length).toBeLessThan(40);
+  for (const { socket } of [...long, short]) socket.destroy();
+  // There is room again, for as many as before.
+  await until(async () => {
+    const body = JSON.stringify({ query: '{ models { id } }' }).padEnd(900_000);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        send(`${app.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+      ),
+    );
+    return answers.every(({ status }) => status === 200);
+  }, 5000);
+});
+
 describe('nonsense', () => {
   it.each([
     ['a document', { query: '{ viewer { photos(filter: { search: "a\\u0000" }) { totalCount } } }', variables: {} }],

@@ -27,16 +27,31 @@ export function assertLength(req: IncomingMessage, limit: number): void {
   if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
+const tooMany = (): AppError =>
+  new AppError('RATE_LIMITED', 'Too many long requests are arriving just now. Send it again.', { retryAfter: 1 });
+
 function tooLarge(limit: number): AppError {
   return new AppError('PAYLOAD_TOO_LARGE', `The request is larger than the ${limit / 1e6} MB allowed here.`);
 }
 
+/** Bytes of a body that are always kept; almost all requests are shorter. */
+const FREE_BYTES = 64 * 1024;
+/** Of what is beyond, of all bodies that are still arriving: a stranger could fill gigabytes with halves of long ones. */
+const SHARED_BYTES = 64e6;
+
+interface Held {
+  bytes: number;
+}
+
 /** Reads a body of at most `limit` bytes; what comes beyond is left to whoever settles the connection. */
-function readText(req: IncomingMessage, limit: number, signal: AbortSignal): Promise<string> {
+function readText(req: IncomingMessage, limit: number, signal: AbortSignal, held: Held): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let beyond = 0;
     const finish = (error?: unknown) => {
+      held.bytes -= beyond;
+      beyond = 0;
       req.off('data', onData).off('end', onEnd).off('error', finish);
       signal.removeEventListener('abort', onAbort);
       const body = Buffer.concat(chunks);
@@ -49,7 +64,11 @@ function readText(req: IncomingMessage, limit: number, signal: AbortSignal): Pro
     const onEnd = () => finish();
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
+      const more = Math.max(0, bytes - FREE_BYTES) - beyond;
+      beyond += more;
+      held.bytes += more;
       if (bytes > limit) finish(tooLarge(limit));
+      else if (more > 0 && held.bytes > SHARED_BYTES) finish(tooMany());
       else chunks.push(chunk);
     };
     req.on('data', onData).on('end', onEnd).on('error', finish);
@@ -80,9 +99,10 @@ function parametersIn(text: string): GraphQLParams {
  */
 export function createBodies(options: { limit: number; multipart: Multipart }): Plugin<object, ServerContext> {
   const { limit, multipart } = options;
+  const held: Held = { bytes: 0 };
   const parsers: Record<string, (context: ServerContext) => Promise<GraphQLParams>> = {
-    'application/json': async ({ req, facts }) => parametersIn(await readText(req, limit, facts.signal)),
-    'application/graphql+json': async ({ req, facts }) => parametersIn(await readText(req, limit, facts.signal)),
+    'application/json': async ({ req, facts }) => parametersIn(await readText(req, limit, facts.signal, held)),
+    'application/graphql+json': async ({ req, facts }) => parametersIn(await readText(req, limit, facts.signal, held)),
     'multipart/form-data': ({ req, res, facts }) => multipart.read(req, res, facts),
   };
   return {
