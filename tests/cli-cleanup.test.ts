@@ -83,7 +83,7 @@ async function world(): Promise<World> {
       await plant(`uploads/${newId()}/${newId()}_photo.jpg`),
       await plant(`processed/${newId()}/${newId()}_a.png`),
     ],
-    temporary: [await plant(`tmp/${newId()}.part`), await plant('tmp/half.webp')],
+    temporary: [await plant(`tmp/${newId()}.part`), await plant(`tmp/${newId()}.webp`)],
   };
 }
 
@@ -142,6 +142,8 @@ describe('C14: cleanup --dry-run', () => {
 
   it('works beside a service, and leaves out what that may be working on', async () => {
     const { orphans } = await world();
+    // What is older than the database would stay.
+    for (const key of orphans) await utimes(join(dataDir, key), new Date(), new Date());
     await using service = await startService({ cwd, env: { ...ENV, SESSION_CLEANUP_INTERVAL_HOURS: '0' } });
     const young = `uploads/${newId()}/${newId()}_photo.jpg`;
     await mkdir(dirname(join(dataDir, young)), { recursive: true });

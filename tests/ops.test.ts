@@ -132,7 +132,8 @@ describe('C3, C14: what a crash leaves between files and rows', () => {
     for (const key of [...orphans, ...foreign]) {
       await mkdir(dirname(join(dataDir, key)), { recursive: true });
       await writeFile(join(dataDir, key), 'left behind');
-      await utimes(join(dataDir, key), new Date(Date.now() - 5000), new Date(Date.now() - 5000));
+      // After the database was made, and before the next process.
+      await utimes(join(dataDir, key), new Date(Date.now() - 200), new Date(Date.now() - 200));
     }
     const lost = kept.find((key) => key.endsWith('.large.webp'))!;
     await rm(join(dataDir, lost));

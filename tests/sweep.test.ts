@@ -87,6 +87,15 @@ describe('C14: files without a row', () => {
     expect(await namedFiles(right)).toEqual(files);
   });
 
+  it('stay, be they ever so few, when the database was made after them: the one before may come back', async () => {
+    const lines: string[] = [];
+    const files = [await plant(orphan(), DAY), await plant(orphan(), 2 * MINUTE)];
+    const app = await appForTest({ DATA_DIR: folder, LOG_LEVEL: 'error' }, lines);
+    await until(() => lines.some((line) => line.includes('is this the right database?')));
+    expect(await storedFiles(folder)).toEqual(files.toSorted());
+    expect(await app.app.services.cleanup.run()).toMatchObject({ orphanFiles: 2 });
+  });
+
   it('are looked for batch by batch, in pauses, until somebody stops it', async () => {
     const { app } = await used();
     for (let number = 0; number < 500; number++) await plant(orphan(), DAY);

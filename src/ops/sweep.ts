@@ -12,6 +12,8 @@ import type { SlowClock } from './slow-clock.ts';
 const GRACE_MS = 10 * 60 * 1000;
 /** A temporary file that nobody has written to for so long belongs to nobody. */
 const TEMPORARY_MS = 3600 * 1000;
+/** The clock of files lags behind by up to a tick of the kernel, 1 to 10 ms; no process starts in less than this. */
+const TICK_MS = 50;
 /** A time further ahead than this comes of a clock that was wrong, and says nothing about the age of a file. */
 const FUTURE_MS = 48 * 3600 * 1000;
 const CHUNK = 200;
@@ -31,6 +33,7 @@ export interface Found {
   /** The key in the storage, or the name of a temporary file. */
   readonly name: string;
   readonly bytes: number;
+  readonly modifiedMs: number;
 }
 
 interface Named {
@@ -69,7 +72,7 @@ export function createSweep(deps: {
   const { storage, fork, log, clock } = deps;
 
   /** From before this process, which holds the lock of the data folder: nobody can be at work on it any more. */
-  const isOfTheDead = (modifiedMs: number): boolean => !clock.wentBack() && modifiedMs < clock.startedAt;
+  const isOfTheDead = (modifiedMs: number): boolean => !clock.wentBack() && modifiedMs < clock.startedAt - TICK_MS;
 
   function isYoung(modifiedMs: number, graceMs: number): boolean {
     if (isOfTheDead(modifiedMs) || modifiedMs > clock.now() + FUTURE_MS) return false;
@@ -108,7 +111,7 @@ export function createSweep(deps: {
       const found = await stat(join(deps.scratchDir, name)).catch(() => null);
       if (found === null || !found.isFile()) continue;
       if (!deps.leftBehind.has(name) && isYoung(found.mtimeMs, TEMPORARY_MS)) continue;
-      yield { kind: 'temporaryFiles', name, bytes: found.size };
+      yield { kind: 'temporaryFiles', name, bytes: found.size, modifiedMs: found.mtimeMs };
     }
   }
 
@@ -117,7 +120,9 @@ export function createSweep(deps: {
     let chunk: Named[] = [];
     async function* judged(): AsyncGenerator<Found> {
       const orphans = await orphansAmong(chunk);
-      for (const { key, bytes } of chunk) yield { kind: orphans.has(key) ? 'orphanFiles' : 'named', name: key, bytes };
+      for (const { key, bytes, modifiedMs } of chunk) {
+        yield { kind: orphans.has(key) ? 'orphanFiles' : 'named', name: key, bytes, modifiedMs };
+      }
       chunk = [];
       // At most half of the time, so that those who are served notice nothing.
       if (gently) await sleep(performance.now() - began, undefined, { signal });
@@ -128,7 +133,7 @@ export function createSweep(deps: {
       const id = NAME.exec(key)?.[1];
       const modifiedMs = modifiedAt.getTime();
       if (isYoung(modifiedMs, GRACE_MS)) continue;
-      if (id === undefined || !isId(id)) yield { kind: 'foreignFiles', name: key, bytes };
+      if (id === undefined || !isId(id)) yield { kind: 'foreignFiles', name: key, bytes, modifiedMs };
       else if (chunk.push({ key, id, bytes, modifiedMs }) === CHUNK) yield* judged();
     }
     if (chunk.length > 0) yield* judged();
@@ -138,6 +143,14 @@ export function createSweep(deps: {
   async function* find(signal: AbortSignal, { gently = false } = {}): AsyncGenerator<Found> {
     yield* inScratch(signal);
     for (const folder of deps.folders) yield* inFolder(folder, signal, gently);
+  }
+
+  /** When the database was made, in ms since 1970. What is older came in by another one, which may come back. */
+  async function databaseMadeAt(): Promise<number> {
+    const [row] = await fork().execute<{ at: number | null }[]>(
+      'select min(executed_at) as at from mikro_orm_migrations',
+    );
+    return row?.at ?? 0;
   }
 
   async function removeOrphan(key: string): Promise<boolean> {
@@ -154,8 +167,9 @@ export function createSweep(deps: {
     /**
      * Removes what a crash has left, and leaves what is younger than its grace period.
      *
-     * @param options.careful in the background: take pauses, and leave all files without a row where there are more of
-     *   them than of others. Then it is the database that is wrong, such as another one or an old one; default false.
+     * @param options.careful in the background: take pauses, and leave all files without a row that are older than the
+     *   database, or where there are more of them than of others. Then it is the database that is wrong, such as a new
+     *   one or an old one; default false.
      * @throws the reason of `signal` when it aborts.
      */
     async files(signal: AbortSignal, { careful = false } = {}): Promise<Swept> {
@@ -163,11 +177,13 @@ export function createSweep(deps: {
       let held: string[] = [];
       let orphans = 0;
       let named = 0;
+      let older = 0;
+      const madeAt = careful ? await databaseMadeAt() : 0;
       async function settle(): Promise<void> {
         for (const key of held) if (await removeOrphan(key)) swept.orphanFiles += 1;
         held = [];
       }
-      for await (const { kind, name } of find(signal, { gently: careful })) {
+      for await (const { kind, name, modifiedMs } of find(signal, { gently: careful })) {
         if (kind === 'named') named += 1;
         if (kind === 'foreignFiles') swept.foreignFiles += 1;
         if (kind === 'temporaryFiles') {
@@ -175,13 +191,20 @@ export function createSweep(deps: {
           await rm(join(deps.scratchDir, name), { force: true });
           swept.temporaryFiles += 1;
         }
-        if (kind === 'orphanFiles') {
+        if (kind === 'orphanFiles' && modifiedMs < madeAt) older += 1;
+        else if (kind === 'orphanFiles') {
           orphans += 1;
           held.push(name);
           const doubtful = careful && orphans > FEW && orphans > named;
           if (!doubtful && held.length >= CHUNK) await settle();
           if (held.length > MOST_HELD) break;
         }
+      }
+      if (older > 0) {
+        log.error(
+          { older },
+          'files without a row are older than the database and stay: is this the right database? The command cleanup removes them',
+        );
       }
       if (careful && orphans > FEW && orphans > named) {
         log.error(
