@@ -305,6 +305,14 @@ describe('restore-backup refuses', () => {
     expect((await cli('restore-backup', hostile)).code).toBe(1);
     expect(await readdir(cwd)).not.toContain('escaped');
 
+    const shortened = await fresh('shortened');
+    const [, ...rest] = (await readFile(join(shortened, 'SHA256SUMS'), 'utf8')).split('\n');
+    await writeFile(join(shortened, 'SHA256SUMS'), rest.join('\n'));
+    expect(await cli('restore-backup', shortened)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is damaged: it names'),
+    });
+
     // Nothing of all this has made a data folder that a service would take for its own.
     expect((await readdir(dataDir)).filter((name) => name.endsWith('.sqlite'))).toEqual(['lock.sqlite']);
     expect((await cli('restore-backup', backup)).code).toBe(0);

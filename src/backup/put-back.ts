@@ -90,7 +90,7 @@ export async function putBack(
     }
   }
 
-  async function putFiles(): Promise<void> {
+  async function putFiles(manifest: Manifest): Promise<void> {
     await using file = await open(join(source, PARTS.sums));
     for await (const line of file.readLines()) {
       signal.throwIfAborted();
@@ -100,6 +100,9 @@ export async function putBack(
       if (!sum.name.includes('/')) sums.set(sum.name, sum.sha256);
       else if (!(await putFile(sum.name, sum.sha256))) damaged.push(sum.name);
     }
+    const listed = copied.files + damaged.length;
+    if (listed === manifest.files) return;
+    throw new BackupError(`${PARTS.sums} of ${source} is damaged: it names ${listed} of ${manifest.files} files.`);
   }
 
   async function putPart(name: string, to: string): Promise<void> {
@@ -119,7 +122,7 @@ export async function putBack(
   }
   const manifest = await readManifest(source);
   await checkDatabase(manifest);
-  await putFiles();
+  await putFiles(manifest);
   if (await exists(join(source, PARTS.secret))) await putPart(PARTS.secret, secretPath);
   // What an older database has left beside it would be taken for its own.
   for (const rest of ['-wal', '-shm']) await rm(`${databasePath}${rest}`, { force: true });

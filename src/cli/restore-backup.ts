@@ -7,7 +7,7 @@ import { lockOrExplain } from './data-folder.ts';
 export const restoreBackupCommand = defineCommand({
   summary: 'Put a backup into an empty data folder',
   description: [
-    'Copies what `backup` has made into DATA_DIR (and STORAGE_PATH and DATABASE_URL where they are set), checking each file on the way. Nothing that is there is overwritten: a data folder with a database in it is refused. Restorations that were waiting or running at the time of the backup go on when the service starts.',
+    'Copies what `backup` has made into DATA_DIR (and STORAGE_PATH and DATABASE_URL where they are set), checking each file on the way. A data folder with a database in it is refused; a generated secret gives way to that of the backup. Restorations that were waiting or running at the time of the backup go on when the service starts.',
     'Ends with 1 when files of the backup were damaged or missing; everything else is back all the same.',
   ],
   operands: { usage: 'FOLDER', min: 1, max: 1 },

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { ok, problem, warning, type Examined, type Finding } from './finding.ts';
 
-/** Before this version was written. */
+/** No clock that is right can show less: this version is younger. */
 const WRITTEN = Date.parse('2026-01-01');
 const TOLERANCE_MS = 5000;
 const SYNCHRONISE = 'let the machine set its clock by NTP';
