@@ -40,7 +40,7 @@ export const idle: Figure = {
     const mean = cpu.reduce((sum, share) => sum + share, 0) / cpu.length;
     return [
       {
-        what: `idle with ${SUBSCRIPTIONS} open subscriptions: processor`,
+        what: `Idle with ${SUBSCRIPTIONS} open subscriptions: processor`,
         against: null,
         value: mean,
         unit: '%',
@@ -49,7 +49,7 @@ export const idle: Figure = {
         rounds: cpu,
       },
       {
-        what: `idle with ${SUBSCRIPTIONS} open subscriptions: memory`,
+        what: `Idle with ${SUBSCRIPTIONS} open subscriptions: memory`,
         against: null,
         value: Math.max(...rss),
         unit: 'MB',

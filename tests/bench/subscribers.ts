@@ -168,7 +168,7 @@ export const subscribers: Figure = {
     } finally {
       await Promise.all([ours.stop(), baseline.stop()]);
     }
-    const what = `subscribers: ${SUBSCRIBERS.toLocaleString('en')} sockets on one restoration, 10 events/s`;
+    const what = `Subscribers: ${SUBSCRIBERS.toLocaleString('en')} sockets on one restoration, 10 events/s`;
     const [p99, delivered] = [own.map((round) => round.p99), own.map((round) => round.delivered)];
     return [
       {
