@@ -139,7 +139,7 @@ describe('doctor', () => {
 
     // A file system without any room that every Linux has.
     const { code, stdout } = await doctor([], { STORAGE_PATH: '/proc' });
-    expect(stdout).toContain('problem  0 MB of 0 MB free at /proc');
+    expect(stdout).toContain('problem  0 bytes of 0 bytes free at /proc');
     expect(code).toBe(1);
   });
 

@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     include: ['tests/*.test.ts'],
     pool: 'forks',
+    // Most tests wait for something; of itself vitest leaves one core to others.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],

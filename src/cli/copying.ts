@@ -1,21 +1,10 @@
 import type { Copied } from '../backup/back-up.ts';
+import { size } from './size.ts';
 import type { Terminal } from './terminal.ts';
 
 /** More names than these help nobody. */
 const SHOWN = 10;
 const REDRAW_MS = 100;
-
-const UNITS = [
-  [1e9, 'GB'],
-  [1e6, 'MB'],
-  [1e3, 'kB'],
-] as const;
-
-/** E.g. `3.1 GB`. */
-export function size(bytes: number): string {
-  const [least, unit] = UNITS.find(([from]) => bytes >= from) ?? [1, 'bytes'];
-  return `${least === 1 ? bytes : (bytes / least).toFixed(1)} ${unit}`;
-}
 
 /** E.g. `1,204 files, 3.1 GB`. */
 export function amount({ files, bytes }: Copied): string {

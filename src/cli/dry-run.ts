@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
 import type { PreviewKind } from '../ops/preview.ts';
-import { size } from './copying.ts';
+import { size } from './size.ts';
 import { holderOf } from './data-folder.ts';
 import { CliError } from './exit.ts';
 import type { Terminal } from './terminal.ts';

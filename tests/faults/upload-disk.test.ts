@@ -2,9 +2,10 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { clientOf, UPLOAD } from '../helpers/app.ts';
+import { rowsOf } from '../helpers/books.ts';
 import { expectGroundRule } from '../helpers/ground-rule.ts';
 import { startProcess } from '../helpers/process.ts';
-import { jpeg, storedFiles } from '../helpers/service.ts';
+import { jpeg, storedFiles, until } from '../helpers/service.ts';
 import { mayMount, smallDisk } from '../helpers/small-disk.ts';
 
 /** What fills a disk, and how to make room again. */
@@ -29,6 +30,8 @@ describe.skipIf(!mayMount)('a disk that is full (mounts a tmpfs: needs root on L
       const token = await client.guest();
       const small = await jpeg(11);
       expect((await client.upload(UPLOAD, { file: { bytes: small } }, {}, token)).errors).toEqual([]);
+      // Its renditions are files of their own, made after the answer.
+      await until(() => rowsOf(dataDir, 'select 1 from job').length === 0);
       await expectGroundRule(service);
       const listed = () => client.ok('{ viewer { photos { totalCount } } }', {}, token);
       const large = Buffer.concat([await jpeg(12), Buffer.alloc(19e6)]);

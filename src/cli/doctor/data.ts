@@ -1,25 +1,17 @@
 import { access, constants, stat } from 'node:fs/promises';
+import { exists, hashStream } from '../../backup/copy.ts';
 import type { Contents } from '../../backup/snapshot.ts';
 import { BackupError } from '../../backup/format.ts';
 import { reasonOf } from '../exit.ts';
-import { ok, problem, size, warning, type Examined, type Finding } from './finding.ts';
+import { size } from '../size.ts';
+import { ok, problem, warning, type Examined, type Finding } from './finding.ts';
 
 /** The service lets the WAL shrink to 64 MB; more means that a reader has it open for long. */
 const LONG_WAL = 256e6;
 const OTHERS = 0o077;
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
 async function* examineFiles(contents: Contents, { config, signal }: Examined): AsyncGenerator<Finding> {
-  const [{ openStorage }, { createLog }, { hashStream }] = await Promise.all([
-    import('../../mechanisms.ts'),
-    import('../../log.ts'),
-    import('../../backup/copy.ts'),
-  ]);
+  const [{ openStorage }, { createLog }] = await Promise.all([import('../../mechanisms.ts'), import('../../log.ts')]);
   const storage = openStorage(config, createLog('error', process.stderr));
   let seen = 0;
   let bad = 0;

@@ -24,8 +24,3 @@ export interface Examined {
 
 /** Looks at one part; must not change anything. */
 export type Examination = (examined: Examined) => AsyncIterable<Finding>;
-
-/** E.g. `3.1 GB`. */
-export function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.floor(bytes / 1e6)} MB`;
-}

@@ -1,7 +1,8 @@
 import { availableParallelism, totalmem } from 'node:os';
 import Database from 'better-sqlite3';
 import { brokenFormats, imagingVersions } from '../../imaging/self-test.ts';
-import { ok, problem, size, warning, type Finding } from './finding.ts';
+import { size } from '../size.ts';
+import { ok, problem, warning, type Finding } from './finding.ts';
 
 /** Two photos of the largest size that is taken, beside the service itself. */
 const MEMORY = 1e9;

@@ -1,6 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ok, problem, size, warning, type Examined, type Finding } from './finding.ts';
+import { size } from '../size.ts';
+import { ok, problem, warning, type Examined, type Finding } from './finding.ts';
 
 /** A photo of the largest size, its result and renditions, and the database have to fit. */
 const LEAST = 200e6;
