@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { deriveKey, loadSecret } from './auth/secret.ts';
 import type { Config } from './config.ts';
-import { DataDirInUse, lockDataDir, type HeldDataDirLock } from './db/lock.ts';
+import { takeDataDir, type HeldDataDirLock } from './db/lock.ts';
 import { migrate, openDatabase } from './db/orm.ts';
 import { keepWal } from './db/wal.ts';
 import { ENTITIES } from './entities.ts';
@@ -68,12 +68,6 @@ export function openStorage({ storagePath }: Config, log: Log): Storage {
   return createStorage(createDiskStorage({ root: storagePath, log }));
 }
 
-async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
-  const lock = await lockDataDir(dataDir);
-  if (!lock.held) throw new DataDirInUse(dataDir, lock.owner);
-  return lock;
-}
-
 /**
  * Opens them in the order of their ranks; `stack` closes them in the reverse one.
  *
@@ -81,7 +75,7 @@ async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
  */
 export async function openMechanisms(config: Config, log: Log, stack: AsyncDisposableStack): Promise<Mechanisms> {
   configureSharp();
-  const lock = stack.adopt(await lockOrExplain(config.dataDir), (held) => held.release());
+  const lock = stack.adopt(await takeDataDir(config.dataDir), (held) => held.release());
   const secret = await loadSecret(config.dataDir, config.jwtSecret);
   const path = config.databasePath;
   const database = stack.adopt(await openDatabase({ path, entities: ENTITIES }), (open) => open.close());

@@ -8,7 +8,7 @@ import { backUp } from '../src/backup/back-up.ts';
 import { createDiskStorage } from '../src/storage/disk.ts';
 import type { Storage } from '../src/storage/storage.ts';
 import { clientOf, RESTORE, type TestClient } from './helpers/app.ts';
-import { runCli, startCli, temporaryFolder } from './helpers/cli.ts';
+import { folderForTest, runCli, startCli } from './helpers/cli.ts';
 import { startProcess, type ServiceProcess } from './helpers/process.ts';
 import { jpeg, storedFiles, until } from './helpers/service.ts';
 
@@ -16,9 +16,7 @@ let cwd: string;
 let dataDir: string;
 let backup: string;
 beforeEach(async () => {
-  const folder = await temporaryFolder();
-  onTestFinished(() => folder[Symbol.asyncDispose]());
-  cwd = folder.path;
+  cwd = await folderForTest();
   dataDir = join(cwd, 'data');
   backup = join(cwd, 'backups', 'one');
 });

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import Database from 'better-sqlite3';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../src/db/ids.ts';
 import { RESTORE, startApp } from './helpers/app.ts';
-import { runCli, startService, temporaryFolder } from './helpers/cli.ts';
+import { folderForTest, runCli, startService } from './helpers/cli.ts';
 import { idle as idleQueue, jpeg, storedFiles } from './helpers/service.ts';
 
 const HOUR = 3_600_000;
@@ -14,9 +14,7 @@ const ENV = { SESSION_CLEANUP_HOURS: '1' };
 let cwd: string;
 let dataDir: string;
 beforeEach(async () => {
-  const folder = await temporaryFolder();
-  onTestFinished(() => folder[Symbol.asyncDispose]());
-  cwd = folder.path;
+  cwd = await folderForTest();
   dataDir = join(cwd, 'data');
 });
 

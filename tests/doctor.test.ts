@@ -5,15 +5,13 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { clientOf, UPLOAD } from './helpers/app.ts';
-import { runCli, startService, temporaryFolder } from './helpers/cli.ts';
+import { folderForTest, runCli, startService } from './helpers/cli.ts';
 import { jpeg, storedFiles } from './helpers/service.ts';
 
 let cwd: string;
 let dataDir: string;
 beforeEach(async () => {
-  const folder = await temporaryFolder();
-  onTestFinished(() => folder[Symbol.asyncDispose]());
-  cwd = folder.path;
+  cwd = await folderForTest();
   dataDir = join(cwd, 'data');
 });
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { App } from '../app.ts';
 import type { Config } from '../config.ts';
-import { DataDirInUse, lockDataDir, type HeldDataDirLock, type ServiceOwner } from '../db/lock.ts';
+import { DataDirInUse, lockDataDir, takeDataDir, type HeldDataDirLock, type ServiceOwner } from '../db/lock.ts';
 import type { Log } from '../log.ts';
 import { CliError } from './exit.ts';
 
@@ -19,13 +19,14 @@ export async function holderOf(dataDir: string): Promise<Holder> {
   return lock.owner === undefined ? { kind: 'process' } : { kind: 'service', owner: lock.owner };
 }
 
-const refusal = ({ problems }: DataDirInUse): CliError => new CliError(`${problems[0]}.`);
+/** A folder in use is no fault of the configuration here: another command is at work. */
+function refuse(error: unknown): never {
+  throw error instanceof DataDirInUse ? new CliError(`${error.problems[0]}.`) : error;
+}
 
 /** Takes a data folder. @throws CliError naming whoever has it. */
-export async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
-  const lock = await lockDataDir(dataDir);
-  if (!lock.held) throw refusal(new DataDirInUse(dataDir, lock.owner));
-  return lock;
+export function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
+  return takeDataDir(dataDir).catch(refuse);
 }
 
 /**
@@ -35,9 +36,7 @@ export async function lockOrExplain(dataDir: string): Promise<HeldDataDirLock> {
  */
 export async function withApp<T>(config: Config, log: Log, work: (app: App) => Promise<T>): Promise<T> {
   const { createApp } = await import('../app.ts');
-  const app = await createApp(config, log).catch((error: unknown) => {
-    throw error instanceof DataDirInUse ? refusal(error) : error;
-  });
+  const app = await createApp(config, log).catch(refuse);
   try {
     return await work(app);
   } finally {

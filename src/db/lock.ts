@@ -102,3 +102,10 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
     },
   };
 }
+
+/** As `lockDataDir`, for who cannot go on without. @throws DataDirInUse */
+export async function takeDataDir(dataDir: string): Promise<HeldDataDirLock> {
+  const lock = await lockDataDir(dataDir);
+  if (!lock.held) throw new DataDirInUse(dataDir, lock.owner);
+  return lock;
+}

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { onTestFinished } from 'vitest';
 import { assertNoSecrets } from './canaries.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
@@ -33,6 +34,13 @@ export interface CliOptions {
 export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'heirloom-cli-'));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The same, gone with the test. */
+export async function folderForTest(): Promise<string> {
+  const folder = await temporaryFolder();
+  onTestFinished(() => folder[Symbol.asyncDispose]());
+  return folder.path;
 }
 
 /** Starts `node src/cli.ts …` as a process of its own, without a terminal and without the variables of this one. */

@@ -1,15 +1,17 @@
 import { unknownNames, type Config } from '../../config.ts';
+import { LOOPBACK } from '../../http/request.ts';
 import { readCustomModels } from '../../models/custom.ts';
 import { ok, problem, warning, type Examined, type Finding } from './finding.ts';
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
+/** An address of IPv6 has brackets in a URL and none in HOST. */
+const isLocal = (host: string): boolean => LOOPBACK.has(host) || LOOPBACK.has(`[${host}]`);
 const isHttp = (url: string | undefined): boolean =>
-  url !== undefined && url.startsWith('http://') && !LOOPBACK.has(new URL(url).hostname);
+  url !== undefined && url.startsWith('http://') && !isLocal(new URL(url).hostname);
 
 /** What is allowed and yet rarely meant. */
 const DOUBTS: readonly { when(config: Config): boolean; what(config: Config): string; advice: string }[] = [
   {
-    when: ({ mode, host }) => mode === 'development' && !LOOPBACK.has(host),
+    when: ({ mode, host }) => mode === 'development' && !isLocal(host),
     what: ({ host }) => `HOST ${host} lets others in, with the settings of development`,
     advice: 'set NODE_ENV=production, or HOST=127.0.0.1',
   },
@@ -19,7 +21,7 @@ const DOUBTS: readonly { when(config: Config): boolean; what(config: Config): st
     advice: 'put a proxy with TLS in front and set PUBLIC_URL to its https address',
   },
   {
-    when: ({ trustProxy, host }) => trustProxy && !LOOPBACK.has(host),
+    when: ({ trustProxy, host }) => trustProxy && !isLocal(host),
     what: ({ host }) => `TRUST_PROXY is on while HOST ${host} can be reached without the proxy`,
     advice: 'let only the proxy reach the port: whoever else does can claim any address',
   },

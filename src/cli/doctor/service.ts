@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { ConfigError } from '../../config.ts';
 import { explainStartup } from '../../startup.ts';
 import { holderOf } from '../data-folder.ts';
 import { reasonOf } from '../exit.ts';
@@ -34,8 +35,8 @@ export async function* examineService({ config, signal }: Examined): AsyncGenera
     await once(server, 'listening');
     yield ok(`nothing runs; PORT ${config.port} is free`);
   } catch (error) {
-    const told = explainStartup(error, config) as Error;
-    yield problem(told.message.replace(/^[^\n]*\n- /, ''), 'then start the service');
+    const told = explainStartup(error, config);
+    yield problem(told instanceof ConfigError ? told.problems.join('; ') : reasonOf(told), 'then start the service');
   } finally {
     server.close();
   }
