@@ -92,24 +92,23 @@ it('C45: subscribers that stop reading cost little, are ended within 30 s, and n
   const all = [...(await Promise.all(readers)), ...heavy];
   onTestFinished(() => all.forEach((socket) => socket.destroy()));
 
-  let highest = 0;
-  const watching = setInterval(async () => {
-    highest = Math.max(highest, (await service.rss()) ?? 0);
-  }, 200);
+  // The middle one of many: the highest says only how lately garbage was collected, and rises with the time that one looks.
+  let held: number[] = [];
+  const watching = setInterval(async () => held.push((await service.rss()) ?? Number.NaN), 200);
   onTestFinished(() => clearInterval(watching));
   await wait(3000);
 
   // While all of them read: the same work.
-  [latencies, highest] = [[], 0];
+  [latencies, held] = [[], []];
   await wait(8000);
-  const before = { p99: percentile(latencies, 0.99), rss: highest };
+  const before = { p99: percentile(latencies, 0.99), rss: percentile(held, 0.5) };
   expect(latencies.length).toBeGreaterThan(READERS * 60);
   expect(heavyBytes / heavyEvents).toBeGreaterThan(50_000);
 
-  [latencies, highest] = [[], 0];
+  [latencies, held] = [[], []];
   for (const socket of heavy) socket.pause();
   await wait(30_000);
-  const after = { p99: percentile(latencies, 0.99), rss: highest };
+  const after = { p99: percentile(latencies, 0.99), rss: percentile(held, 0.5) };
   expect(after.rss - before.rss).toBeLessThan(20);
   expect(after.p99).toBeLessThan(Math.max(2 * before.p99, 60));
 

@@ -1,0 +1,129 @@
+"""What time does to photographs: every function takes a picture [height, width, 3], 0-1, float32, and a seeded generator, and gives
+a new one. The kinds and their strengths are those that quality is measured with (`npm run quality`), somewhat widened."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+def gaussian(sigma):
+    radius = max(1, int(np.ceil(3 * sigma)))
+    x = np.arange(-radius, radius + 1)
+    kernel = np.exp(-(x**2) / (2 * sigma**2))
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def blur(picture, sigma):
+    """Gaussian, mirrored at the border."""
+    if sigma < 0.15:
+        return picture
+    kernel = gaussian(sigma)
+    radius = len(kernel) // 2
+    for axis in (0, 1):
+        pad = [(0, 0)] * picture.ndim
+        pad[axis] = (radius, radius)
+        padded = np.pad(picture, pad, mode='symmetric')
+        length = picture.shape[axis]
+        picture = sum(w * np.take(padded, range(i, i + length), axis) for i, w in enumerate(kernel))
+    return picture.astype(np.float32)
+
+
+def grain(rng, picture, sigma):
+    """Film grain of standard deviation `sigma` (of 255): mostly the same in all colours, larger than a pixel, strongest in the mid tones."""
+    height, width, _ = picture.shape
+    mono = rng.normal(size=(height, width, 1)).astype(np.float32)
+    chroma = rng.normal(size=(height, width, 3)).astype(np.float32)
+    share = rng.choice([1.0, 0.85, 0.85, 0.85, 0.0])
+    noise = share * mono + (0.5 if share == 0.85 else 1 - share) * chroma
+    size = rng.uniform(0, 0.8) if rng.random() < 0.85 else rng.uniform(0.8, 1.3)
+    noise = blur(noise, size)
+    noise = noise / max(float(noise.std()), 1e-6)
+    luminance = picture.mean(axis=2, keepdims=True)
+    depth = rng.uniform(0, 0.8)
+    noise = noise * (1 - depth + depth * 4 * luminance * (1 - luminance))
+    return np.clip(picture + noise * (sigma / 255), 0, 1).astype(np.float32)
+
+
+def jpeg(picture, quality, subsampling=2):
+    """Through an encoder; the block grid begins at the upper left corner. `subsampling` 2 = 4:2:0, 0 = 4:4:4."""
+    file = io.BytesIO()
+    Image.fromarray((picture * 255 + 0.5).astype(np.uint8)).save(file, 'JPEG', quality=int(quality), subsampling=subsampling)
+    return np.asarray(Image.open(file)).astype(np.float32) / 255
+
+
+def fade(rng, picture):
+    """Lifted blacks, dull whites, a bent curve, pale and yellowed colours."""
+    black, white = rng.uniform(0.1, 0.22), rng.uniform(0.72, 0.9)
+    grey = picture.mean(axis=2, keepdims=True)
+    pale = grey + (picture - grey) * rng.uniform(0.5, 1)
+    out = black + (white - black) * pale ** rng.uniform(0.8, 1.15)
+    out = out * np.array([1, rng.uniform(0.9, 1), rng.uniform(0.68, 0.95)], np.float32)
+    return np.clip(out, 0, 1).astype(np.float32)
+
+
+def toned(rng, picture):
+    """Black and white, some of it in one hue such as sepia."""
+    grey = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    hue = np.array([1, 1, 1]) if rng.random() < 0.5 else np.array([1, rng.uniform(0.85, 0.97), rng.uniform(0.65, 0.9)])
+    return (grey[..., None] * hue.astype(np.float32)).astype(np.float32)
+
+
+def path(rng, x, y, length, wander, steps=14):
+    """A line that changes its mind a little at every step."""
+    angle, points = rng.uniform(0, 2 * np.pi), [(x, y)]
+    for _ in range(steps):
+        angle += rng.normal() * wander
+        x, y = x + np.cos(angle) * length / steps, y + np.sin(angle) * length / steps
+        points.append((x, y))
+    return points
+
+
+def drawn_damage(rng, height, width, amount):
+    """Cover of scratches, hairs and dust, 0-1 [height, width]; `amount` 1 = about 70 specks and 6 lines in 0.4 megapixels."""
+    scale = 3
+    sheet = Image.new('L', (width * scale, height * scale), 0)
+    draw = ImageDraw.Draw(sheet)
+    area = height * width / 0.4e6
+    side = scale * np.hypot(height, width)
+
+    def somewhere():
+        return rng.uniform(0, width * scale), rng.uniform(0, height * scale)
+
+    for _ in range(rng.poisson(6 * area * amount + 0.5)):
+        points = path(rng, *somewhere(), rng.uniform(0.3, 1.6) * side, rng.uniform(0, 0.12))
+        draw.line(points, fill=int(rng.uniform(120, 255)), width=max(1, int(scale * rng.uniform(0.7, 3.2))), joint='curve')
+    for _ in range(rng.poisson(8 * area * amount + 0.3)):
+        points = path(rng, *somewhere(), scale * rng.uniform(10, 90), rng.uniform(0.1, 0.7))
+        draw.line(points, fill=int(rng.uniform(120, 255)), width=max(1, int(scale * rng.uniform(0.6, 1.8))), joint='curve')
+    for _ in range(rng.poisson(70 * area * amount)):
+        x, y = somewhere()
+        a, b = scale * rng.uniform(0.5, 1.2, 2) * (rng.uniform(1, 3.5) if rng.random() < 0.2 else 1)
+        draw.ellipse((x - a, y - b, x + a, y + b), fill=int(rng.uniform(140, 255)))
+    return np.asarray(sheet.resize((width, height), Image.BOX)).astype(np.float32) / 255
+
+
+def film_damage(rng, masks, height, width):
+    """A piece of a film-damage mask, turned, at most half of it covered."""
+    for _ in range(4):
+        mask = masks[rng.integers(len(masks))]
+        mask = np.rot90(mask, rng.integers(4))
+        y, x = rng.integers(max(1, mask.shape[0] - height + 1)), rng.integers(max(1, mask.shape[1] - width + 1))
+        piece = np.zeros((height, width), np.float32)
+        part = mask[y : y + height, x : x + width].astype(np.float32) / 255
+        piece[: part.shape[0], : part.shape[1]] = part
+        # The faint veils of some masks are no damage that a person would mark.
+        piece = np.where(piece < 0.25, 0, piece)
+        if piece.mean() < 0.12:
+            return piece
+    return np.zeros((height, width), np.float32)
+
+
+def covered(rng, picture, cover):
+    """The picture under damage of one or two colours, bright more often than dark."""
+    def colour():
+        level = rng.uniform(0.75, 1) if rng.random() < 0.7 else rng.uniform(0, 0.25)
+        return np.clip(level + rng.normal(size=3) * 0.03, 0, 1).astype(np.float32)
+
+    out = picture + cover[..., None] * (colour() - picture)
+    return np.clip(out, 0, 1).astype(np.float32)
