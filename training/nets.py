@@ -48,20 +48,6 @@ class UNet(nn.Module):
         return out + enlarge(x[:, : self.colours], self.scale) if self.residual else out
 
 
-class Enlarger(nn.Module):
-    """Twice the size: a chain at the resolution of the input, added to a bicubic enlargement."""
-
-    def __init__(self, channels, count):
-        super().__init__()
-        self.stem = nn.Conv2d(3, channels, 3, padding=1)
-        self.chain = body(channels, count)
-        self.tail = nn.Conv2d(channels, 12, 3, padding=1)
-        initialise(self)
-
-    def forward(self, x):
-        return enlarge(x, 2) + F.pixel_shuffle(self.tail(self.chain(self.stem(x))), 2)
-
-
 def enlarge(x, scale):
     return x if scale == 1 else F.interpolate(x, scale_factor=scale, mode='bicubic', align_corners=False)
 
@@ -81,5 +67,5 @@ NETS = {
     'restore-best': lambda: UNet(5, 3, (48, 96, 128), (2, 2, 4)),
     'restore-fast': lambda: UNet(5, 3, (32, 64, 96), (1, 2, 4)),
     'mask': lambda: UNet(3, 1, (24, 48, 64), (2, 2, 3), residual=False),
-    'upscale-2x': lambda: Enlarger(40, 8),
+    'upscale-2x': lambda: UNet(3, 3, (48, 64, 80), (3, 2, 2), scale=2),
 }
