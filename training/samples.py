@@ -45,12 +45,12 @@ def restore_sample(seed, number, clean, _masks, side=SIDE):
             level = rng.integers(25, 80) if rng.random() < 0.8 else rng.integers(60, 96)
             picture = damage.jpeg(picture, level, 2 if rng.random() < 0.85 else 0)
             quality = (100 - level) / 100
-    # The measurements err: by a share, now and then a lot; a clean picture is sometimes taken for a damaged one.
-    noise *= float(np.exp(rng.normal() * 0.18)) * (rng.uniform(0.6, 1) if quality else 1)
+    # The measurements err as those of the product do: a little, and now and then they see nothing, or grain where there is none.
+    noise = 0.0 if rng.random() < 0.03 else noise * (1 + rng.normal() * 0.12) * (rng.uniform(0.7, 1) if quality else 1)
     if quality:
-        quality = 0.0 if rng.random() < 0.1 else quality + rng.normal() * 0.06
-    if kind < 0.17 and rng.random() < 0.35:
-        noise, quality = rng.uniform(0, 5), rng.uniform(0, 0.3)
+        quality = 0.0 if rng.random() < 0.03 else quality + rng.normal() * 0.015
+    if kind < 0.17 and rng.random() < 0.2:
+        noise, quality = rng.uniform(0, 3), rng.uniform(0, 0.2)
     controls = np.clip([noise / 50, quality], 0, 1)
     y, x = rng.integers(9, size=2)
     window = np.s_[y : y + side, x : x + side]

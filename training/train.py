@@ -6,6 +6,7 @@ Every sample is made on the fly from its seed and number, so that a run that was
 weights that are shipped are the moving average of the last steps."""
 
 import argparse
+import copy
 import math
 import os
 import time
@@ -50,7 +51,7 @@ def main():
     parser.add_argument('--pictures', required=True, help='folder with the files that data.json names')
     parser.add_argument('--runs', default='training/runs', help='folder of checkpoints and logs')
     parser.add_argument('--steps', type=int, default=60_000)
-    parser.add_argument('--rate', type=float, default=1.5e-3)
+    parser.add_argument('--rate', type=float, default=8e-4)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
@@ -93,6 +94,7 @@ def main():
         os.replace(checkpoint + '.part', checkpoint)
 
     losses, began = [], time.time()
+    usual, safe = None, None
     for step, (inputs, target) in enumerate(loader, start):
         inputs, target = inputs.to(where), target.to(where)
         for group in optimiser.param_groups:
@@ -102,6 +104,12 @@ def main():
         with torch.autocast(where.type, dtype=torch.bfloat16):
             answer = net(inputs)
         loss = loss_of(answer.float(), target)
+        # Rarely a step goes astray, and the net with it: then it goes on from where it was well.
+        if usual is not None and not float(loss) < 4 * usual:
+            say(f'step {step + 1} loss {float(loss):.5f}: back to the last good weights')
+            net.load_state_dict(safe['net'])
+            optimiser.load_state_dict(safe['optimiser'])
+            continue
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
         optimiser.step()
@@ -110,6 +118,9 @@ def main():
             for mean, now in zip(average.parameters(), net.parameters()):
                 mean.lerp_(now, 1 - keep)
         losses.append(float(loss))
+        usual = float(loss) if usual is None else 0.98 * usual + 0.02 * float(loss)
+        if safe is None or step % 200 == 0:
+            safe = copy.deepcopy({'net': net.state_dict(), 'optimiser': optimiser.state_dict()})
         if (step + 1) % 500 == 0:
             speed = (time.time() - began) / len(losses)
             say(f'step {step + 1} loss {np.mean(losses):.5f} rate {rate(step, args.steps, args.rate):.2e} {speed * 1e3:.0f} ms/step')
