@@ -197,7 +197,7 @@ it('no percent is published ahead of a stage that is still being written', async
           await until(() => published.includes('stage DENOISING'));
           onProgress({ stage: 'DENOISING', percent: 50 });
           await until(() => published.includes('percent 45'));
-          return { picture: { kind: 'file', path: 'result.png' }, report: [] };
+          return { picture: { kind: 'file', path: 'result.png' }, report: { steps: [], gate: null } };
         };
         return { model: { model: 'm', options: [] }, provider: { id: 'scripted', restore } };
       },

@@ -271,7 +271,7 @@ describe('things by id', () => {
 
 describe('what a list costs', () => {
   const NESTED = `query ($n: Int!) { viewer { history(first: $n) { totalCount edges { node {
-    id status report { name } runs { number error { code } } renditions { name url } model { name status { available } } url
+    id status report { steps { name } gate { verdict } } runs { number error { code } } renditions { name url } model { name status { available } } url
     photo { id url renditions { name } selected { id renditions { name } } restorations { id runs { number } } } } } } } }`;
 
   it('as many statements for 40 rows as for two', async () => {

@@ -119,8 +119,8 @@ describe('the way of a photo', () => {
 
   it('says of every step what it did and why', async () => {
     const { report, runs, attempts } = await restored(await jpeg(14));
-    expect(report.length).toBeGreaterThan(2);
-    for (const { reason, ran, strength } of report) {
+    expect(report.steps.length).toBeGreaterThan(2);
+    for (const { reason, ran, strength } of report.steps) {
       expect(reason).toMatch(/^[A-Z].{10,}\.$/);
       expect(ran ? strength : -strength).toBeGreaterThanOrEqual(0);
     }

@@ -1,6 +1,10 @@
+import { createGate, type Effect, type HarmGate } from './gate/gate.ts';
+import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
+import type { Quality } from './nets.ts';
 import type { PixelPool } from './pixels/pool.ts';
 import type { Raster } from './raster.ts';
+import type { RestorationReport } from './report.ts';
 
 /** What a person is told while a restoration runs, in the order in which it usually happens. */
 export const RESTORATION_STAGES = [
@@ -20,6 +24,8 @@ export interface StepOptions {
   readonly strength: number;
   /** How many times larger each side becomes. */
   readonly upscale: 1 | 2 | 4;
+  /** How much time it may take. Default BALANCED. */
+  readonly quality?: Quality;
 }
 
 /** What a step makes of the measurements: whether the photo calls for it, how strongly, at what cost, and why. */
@@ -33,6 +39,8 @@ export type StepPlan =
       readonly weight: number;
       /** One plain sentence for the person whose photo it is. */
       readonly reason: string;
+      /** The owner said where and that it is to be done, so that the gate does not ask how much of the photo it covers. */
+      readonly demanded?: boolean;
     };
 
 export interface StepContext {
@@ -47,6 +55,17 @@ export interface StepContext {
   readonly strength: number;
 }
 
+/** What a step has done where the raster alone does not say it. */
+export interface StepOutcome {
+  readonly raster: Raster;
+  /** False when it turned out that there was nothing to do; default true. */
+  readonly ran?: boolean;
+  /** In place of that of the plan. */
+  readonly reason?: string;
+  /** What was repaired: grey, 8 bits, of the raster's size, white = filled. */
+  readonly mask?: Raster;
+}
+
 /**
  * One stage of the work on a picture. `plan` is pure and looks only at measurements, so that it can be tested and shown
  * before any pixel is touched; `run` returns a new raster (or the one it was given) and never writes into its input.
@@ -54,18 +73,10 @@ export interface StepContext {
 export interface Step {
   readonly name: string;
   readonly stage: RestorationStage;
+  /** What it is there to change; the gate holds it to the rest. Default: what its stage says. */
+  readonly effect?: Effect;
   plan(measurements: Measurements, options: StepOptions): StepPlan;
-  run(raster: Raster, context: StepContext): Promise<Raster>;
-}
-
-/** What a step did to the photo, kept with the restoration and shown to its owner. */
-export interface StepReport {
-  readonly name: string;
-  readonly ran: boolean;
-  /** 0–1; 0 where it did not run. */
-  readonly strength: number;
-  /** One plain sentence: why it ran or did not. */
-  readonly reason: string;
+  run(raster: Raster, context: StepContext): Promise<Raster | StepOutcome>;
 }
 
 export interface Progress {
@@ -82,25 +93,41 @@ export interface PipelineOptions {
   readonly options: StepOptions;
 }
 
+/** What the steps of a stage are there to change. */
+const EFFECTS: Readonly<Record<RestorationStage, Effect>> = {
+  PREPARING: 'detail',
+  UPLOADING: 'detail',
+  WAITING_FOR_PROVIDER: 'detail',
+  REPAIRING: 'places',
+  DENOISING: 'grain',
+  COLOURING: 'tone',
+  UPSCALING: 'size',
+  FINISHING: 'detail',
+};
+
 /**
- * Runs those steps that the measurements call for, in order, and says of each what it did and why. The signal is looked
- * at between steps and, by the steps themselves, between strips. Throws the signal's reason when it fires.
+ * Runs those steps that the measurements call for, in order, and says of each what it did and why. After each one, and at the
+ * end, the gate compares the picture with what it was: work that did harm is lowered or left out. Where nothing remains, the
+ * raster that comes back is the input itself. The signal is looked at between steps and, by the steps themselves, between strips.
+ * Throws the signal's reason when it fires.
  */
 export async function runPipeline(
   steps: readonly Step[],
   input: Raster,
   { signal, onProgress, pixels, measurements, options }: PipelineOptions,
-): Promise<{ raster: Raster; report: StepReport[] }> {
+): Promise<{ raster: Raster; report: RestorationReport; mask: Raster | undefined }> {
+  const gate = createGate({ pixels, quality: options.quality ?? 'BALANCED' });
   const plans = steps.map((step) => ({ step, plan: step.plan(measurements, options) }));
   const total = plans.reduce((sum, { plan }) => sum + (plan.run ? plan.weight : 0), 0);
-  const report: StepReport[] = [];
+  const tried: Tried[] = [];
   let raster = input;
+  let mask: Raster | undefined;
   let finished = 0;
   let percent = 0;
 
   for (const { step, plan } of plans) {
     if (!plan.run) {
-      report.push({ name: step.name, ran: false, strength: 0, reason: plan.reason });
+      tried.push({ name: step.name, strength: 0, reason: plan.reason, judged: undefined });
       continue;
     }
     signal.throwIfAborted();
@@ -110,7 +137,7 @@ export async function runPipeline(
       onProgress({ stage: step.stage, percent });
     };
     tell(0);
-    raster = await step.run(raster, {
+    const made = await step.run(raster, {
       signal,
       onProgress: tell,
       pixels,
@@ -118,10 +145,42 @@ export async function runPipeline(
       options,
       strength: plan.strength,
     });
+    const { ran = true, reason = plan.reason, ...outcome }: StepOutcome = 'data' in made ? { raster: made } : made;
+    const work = { before: raster, after: outcome.raster, effect: step.effect ?? EFFECTS[step.stage], step: step.name };
+    const judged = ran ? await gate.judge({ ...work, demanded: plan.demanded ?? false }, signal) : undefined;
     tell(1);
     finished += plan.weight;
-    report.push({ name: step.name, ran: true, strength: plan.strength, reason: plan.reason });
+    tried.push({ name: step.name, strength: plan.strength, reason, judged });
+    if (judged === undefined) continue;
+    raster = judged.raster;
+    if (judged.share > 0) mask = outcome.mask ?? mask;
   }
+  const whole = await judgeWhole(gate, input, raster, tried, signal);
   signal.throwIfAborted();
-  return { raster, report };
+  return {
+    raster: whole.judged.raster,
+    report: conclude(tried, whole),
+    mask: whole.judged.share === 0 ? undefined : mask,
+  };
+}
+
+/** Compares the result with the photo; where next to nothing has changed, the photo itself is the better result. */
+async function judgeWhole(
+  gate: HarmGate,
+  input: Raster,
+  raster: Raster,
+  tried: readonly Tried[],
+  signal: AbortSignal,
+): Promise<Whole> {
+  if (await gate.isSame(input, raster, signal)) {
+    return { judged: { raster: input, share: 0, measures: [], failed: [] }, untouched: true };
+  }
+  const worked = tried.flatMap(({ judged }) => (judged === undefined || judged.share === 0 ? [] : [judged]));
+  const [only, ...others] = worked;
+  // What one step did has been compared already.
+  if (only !== undefined && others.length === 0) {
+    return { judged: { raster, share: 1, measures: only.measures, failed: [] }, untouched: false };
+  }
+  const judged = await gate.judge({ before: input, after: raster, effect: 'whole', step: null }, signal);
+  return { judged, untouched: judged.raster === input };
 }

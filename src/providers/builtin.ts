@@ -1,9 +1,8 @@
 import { AppError } from '../errors.ts';
 import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
-import { runPipeline, type Step, type StepOptions, type StepReport } from '../imaging/pipeline.ts';
+import { runPipeline, type Step, type StepOptions } from '../imaging/pipeline.ts';
 import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
-import type { Raster } from '../imaging/raster.ts';
 import { readPicture } from '../imaging/read.ts';
 import { denoise } from '../imaging/steps/denoise.ts';
 import { sharpen } from '../imaging/steps/sharpen.ts';
@@ -68,8 +67,6 @@ const MODELS: readonly BuiltinModel[] = [
 
 /** Share of the percent that reading and measuring take; the steps have the rest. */
 const PREPARING = 8;
-/** PSNR in dB from which a result is the photo again, for every purpose. */
-const SAME = 50;
 
 export interface BuiltinOptions {
   /** Shared with others if given, and then not closed by `close`. Default: its own, one thread per core. */
@@ -123,9 +120,8 @@ export function createBuiltinProvider({
       onProgress: ({ stage, percent }) =>
         context.onProgress({ stage, percent: PREPARING + (percent * (100 - PREPARING)) / 100 }),
     });
-    const result = await guard(input, raster, report, { pixels, signal });
     context.onProgress({ stage: 'FINISHING', percent: 100 });
-    return { picture: { kind: 'raster', raster: result.raster }, report: result.report };
+    return { picture: { kind: 'raster', raster, unchanged: raster === input }, report };
   }
 
   return {
@@ -141,32 +137,6 @@ export function createBuiltinProvider({
       if (shared === undefined) await pixels.close();
     },
   };
-}
-
-/**
- * Where all steps together changed next to nothing, the photo itself is the better result, and its owner is told so.
- */
-async function guard(
-  input: Raster,
-  raster: Raster,
-  report: StepReport[],
-  { pixels, signal }: { pixels: PixelPool; signal: AbortSignal },
-): Promise<{ raster: Raster; report: StepReport[] }> {
-  const unchanged = { name: 'guard', ran: true, strength: 1 };
-  if (raster === input) {
-    return {
-      raster,
-      report: [...report, { ...unchanged, reason: 'Nothing had to be mended: this is the photo as it was.' }],
-    };
-  }
-  if (raster.width !== input.width || raster.height !== input.height) return { raster, report };
-  const { width, height } = input;
-  const parts = await pixels.run('difference', { a: input, b: raster }, { width, height, tileWidth: 1024, signal });
-  const squares = parts.reduce((sum, part) => sum + part.squares, 0);
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
-  if (10 * Math.log10((255 * 255 * count) / Math.max(squares, 1e-9)) < SAME) return { raster, report };
-  const reason = 'The changes were too small to see, so this is the photo as it was.';
-  return { raster: input, report: [...report, { ...unchanged, reason }] };
 }
 
 function checkOptions(

@@ -1,5 +1,6 @@
 import type { Raster } from '../imaging/raster.ts';
-import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
+import type { RestorationStage } from '../imaging/pipeline.ts';
+import type { RestorationReport } from '../imaging/report.ts';
 
 /** What a model is for; a person filters the list of models by it. */
 export const CAPABILITIES = {
@@ -92,10 +93,15 @@ export interface RestoreResult {
    * no more than an upload), encodes it in the format that was asked for, and deletes the file.
    */
   readonly picture:
-    | { readonly kind: 'raster'; readonly raster: Raster }
+    | {
+        readonly kind: 'raster';
+        readonly raster: Raster;
+        /** The raster is the photo as it was, so that the caller may hand out the file of the photo itself. */
+        readonly unchanged?: boolean;
+      }
     | { readonly kind: 'file'; readonly path: string };
-  /** What was done and why, in plain words, for the owner of the photo. Empty where the provider cannot tell. */
-  readonly report: readonly StepReport[];
+  /** What was done and why, in plain words, for the owner of the photo; no steps where the provider cannot tell. */
+  readonly report: RestorationReport;
   /** What an operator may want later (remote job id, cost, version). No secrets, no links with tokens. */
   readonly providerMetadata?: Readonly<Record<string, unknown>>;
 }

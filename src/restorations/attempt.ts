@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import { AppError } from '../errors.ts';
-import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
+import type { RestorationStage } from '../imaging/pipeline.ts';
+import type { RestorationReport } from '../imaging/report.ts';
 import type { Log } from '../log.ts';
 import type { Models } from '../models/service.ts';
 import type { Photo } from '../photos/entity.ts';
@@ -16,7 +17,7 @@ const PROVIDER_SHARE = 90;
 
 export interface Finished {
   readonly stored: StoredResult;
-  readonly report: StepReport[];
+  readonly report: RestorationReport;
 }
 
 /** Works on one claimed restoration until its result is stored; writes nothing but stages. */
@@ -113,7 +114,7 @@ export function createAttempt(deps: {
       enter('FINISHING', null);
       const stored = await results.store(latest, photo, source.path, result, provider.id, both);
       await writing;
-      if (!losing.signal.aborted) return { stored, report: [...result.report] };
+      if (!losing.signal.aborted) return { stored, report: result.report };
       await results.drop(stored);
       throw losing.signal.reason;
     } finally {

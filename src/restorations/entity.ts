@@ -3,9 +3,10 @@ import { SessionEntity, UserEntity } from '../auth/entity.ts';
 import { baseColumns } from '../db/columns.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { RestorationStatus } from '../events/entity.ts';
-import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
+import type { RestorationStage } from '../imaging/pipeline.ts';
 import { PhotoEntity } from '../photos/entity.ts';
 import type { RestorationOptions } from './options.ts';
+import type { StoredReport } from './report.ts';
 
 /** One attempt at one photo with one model: the durable job, whose truth is this row. */
 export const RestorationEntity = defineEntity({
@@ -33,7 +34,7 @@ export const RestorationEntity = defineEntity({
     queuedAt: p.datetime(),
     startedAt: p.datetime().strictNullable(),
     finishedAt: p.datetime().strictNullable(),
-    report: p.json<StepReport[]>().strictNullable(),
+    report: p.json<StoredReport>().strictNullable(),
     storageKey: p.string().strictNullable(),
     format: p.string().strictNullable(),
     mimeType: p.string().strictNullable(),

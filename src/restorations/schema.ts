@@ -9,7 +9,7 @@ import { localId } from '../graphql/global-id.ts';
 import { perContext } from '../graphql/loader.ts';
 import { ErrorCodeEnum } from '../graphql/scalars.ts';
 import { selects } from '../graphql/selects.ts';
-import type { RestorationStage, StepReport } from '../imaging/pipeline.ts';
+import type { RestorationStage } from '../imaging/pipeline.ts';
 import { ModelRef } from '../models/schema.ts';
 import type { Photo } from '../photos/entity.ts';
 import { expiresInArg, linkTo, loadRenditions, RenditionNameEnum, RenditionRef } from '../photos/rendition-schema.ts';
@@ -17,6 +17,8 @@ import { ListOrderEnum, loadPhoto, PhotoRef, ScopeEnum } from '../photos/schema.
 import type { ListedRestoration, Restoration, Run } from './entity.ts';
 import { ATTEMPTS_SHOWN } from './service.ts';
 import { OptionsRef } from './options-schema.ts';
+import { readReport } from './report.ts';
+import { ReportRef } from './report-schema.ts';
 
 const STATUS_DOCS: Record<RestorationStatus, string> = {
   QUEUED: 'Waits for its turn, or for its next try.',
@@ -86,16 +88,6 @@ const RunRef = builder.objectRef<Run>('Run').implement({
       resolve: ({ errorCode: code, errorMessage, provider }) =>
         code && { code, message: errorMessage ?? '', retryAfter: null, provider },
     }),
-  }),
-});
-
-const StepReportRef = builder.objectRef<StepReport>('StepReport').implement({
-  description: 'What one step did to the photo, and why.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'The step.' }),
-    ran: t.exposeBoolean('ran', { description: 'False when the photo did not call for it.' }),
-    strength: t.exposeFloat('strength', { description: '0 to 1; 0 where it did not run.' }),
-    reason: t.exposeString('reason', { description: 'Why, in plain words.' }),
   }),
 });
 
@@ -206,10 +198,13 @@ builder.node(RestorationRef, {
         startedAt && finishedAt && Math.max(0, finishedAt.getTime() - startedAt.getTime()),
     }),
     report: t.field({
-      type: [StepReportRef],
-      description: 'What each step did and why; empty until it has succeeded.',
-      resolve: async ({ id, report }, _args, context) =>
-        (report === undefined ? (await wholeOf(context, id)).report : report) ?? [],
+      type: ReportRef,
+      nullable: true,
+      description: 'What was done and why, and whether it did harm; null until it has succeeded.',
+      resolve: async ({ id, report }, _args, context) => {
+        const stored = report === undefined ? (await wholeOf(context, id)).report : report;
+        return stored && readReport(stored);
+      },
     }),
     width: t.exposeInt('width', { nullable: true, description: 'Pixels of the result.' }),
     height: t.exposeInt('height', { nullable: true, description: 'Pixels of the result.' }),

@@ -7,7 +7,7 @@ const RESTORATION = `
     model { name }
     options { upscale }
     error { message retryable }
-    report { name ran reason strength }
+    report { steps { name ran reason } gate { verdict reason } }
     photo {
       id originalFilename width height bytes dominantColor
       rendition(name: LARGE) { url(expiresIn: ${DAY}) }

@@ -104,9 +104,15 @@ subscription WatchRestoration($id: ID!, $after: String) {
     restoration {
       url
       report {
-        name
-        ran
-        reason
+        steps {
+          name
+          ran
+          reason
+        }
+        gate {
+          verdict
+          reason
+        }
       }
       error {
         code

@@ -9,18 +9,18 @@ function fact(name, ...values) {
 
 const pixels = ({ width, height }) => `${width} × ${height}`;
 
-/** What was done, and what was not; where the photo itself was the better result, nothing was. */
-function report(steps) {
-  const kept = steps.find(({ name, ran }) => name === 'guard' && ran);
-  const did = kept ? [] : steps.filter(({ ran }) => ran);
-  const left = steps.filter((step) => step !== kept && !did.includes(step));
+/** What was done, and what was not, and what the comparison of the result with the photo said. */
+function report({ steps, gate }) {
+  const did = steps.filter(({ ran }) => ran);
+  const left = steps.filter(({ ran }) => !ran);
+  const kept = did.length === 0;
   const item = ({ name, ran, reason }) =>
     h('li', { class: ran ? 'ran' : 'left' }, h('strong', {}, stepInWords(name)), ' ', h('span', {}, reason));
   return h(
     'section',
     { class: 'report' },
     h('h4', {}, kept ? 'Nothing was changed' : 'What was done, and why'),
-    kept && h('p', {}, kept.reason),
+    gate && h('p', { class: 'gate' }, gate.reason),
     h('ul', {}, ...did.map(item)),
     left.length > 0 &&
       h(
@@ -45,7 +45,7 @@ export function result(restoration) {
     h(
       'div',
       { class: 'about' },
-      restoration.report.length > 0 && report(restoration.report),
+      restoration.report?.steps.length > 0 && report(restoration.report),
       h(
         'dl',
         { class: 'facts' },

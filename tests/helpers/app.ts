@@ -87,7 +87,7 @@ export function clientOf(url: string): TestClient {
     },
     async ended(id, token) {
       const query = `query ($id: ID!) { restoration(id: $id) { id status stage percent attempts width height bytes format sha256 url
-        report { name ran strength reason } runs { number provider durationMs error { code } } renditions { name width height bytes url }
+        report { steps { name ran strength reason } gate { verdict reason measures { name step value limit unit held explanation } } } runs { number provider durationMs error { code } } renditions { name width height bytes url }
         error { code message retryable retryAfter provider } photo { id } } }`;
       const deadline = Date.now() + 25_000;
       for (;;) {

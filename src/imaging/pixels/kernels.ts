@@ -1,9 +1,11 @@
 import { curveTile } from './curve.ts';
 import { denoiseTile } from './denoise.ts';
 import { differenceTile } from './difference.ts';
+import { harmTile } from './harm.ts';
 import { histogramTile } from './histogram.ts';
 import { measureEdges } from './measure-edges.ts';
 import { measureNoise } from './measure-noise.ts';
+import { mixTile } from './mix.ts';
 import { sharpenTile } from './sharpen.ts';
 import { upscaleTile } from './upscale.ts';
 
@@ -15,9 +17,11 @@ export const KERNELS = {
   curve: curveTile,
   denoise: denoiseTile,
   difference: differenceTile,
+  harm: harmTile,
   histogram: histogramTile,
   measureEdges,
   measureNoise,
+  mix: mixTile,
   sharpen: sharpenTile,
   upscale: upscaleTile,
 } as const;

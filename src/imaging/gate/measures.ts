@@ -1,0 +1,171 @@
+import type { HarmSums } from '../pixels/harm.ts';
+import { BIN } from '../pixels/harm-cells.ts';
+import { fineChange, gainOf, type FineChange } from './fine.ts';
+import { quantile } from './sums.ts';
+
+/**
+ * What work on a photo may be there to change; it has to leave the rest alone: grain and compression, a few places, contrast
+ * and colour, sharpness, the size, everything together, or, for a model that invents colours, whatever is not structure.
+ */
+export type Effect = 'grain' | 'places' | 'tone' | 'detail' | 'size' | 'whole' | 'colours';
+
+/** The sums of a comparison with what follows from them. */
+export interface Comparison {
+  readonly sums: HarmSums;
+  /** Contrast at low frequencies after against before; 1 = the same. */
+  readonly gain: number;
+  /** At full size and at half of it. */
+  readonly fine: readonly FineChange[];
+}
+
+export function comparisonOf(sums: HarmSums): Comparison {
+  const gain = gainOf(sums);
+  return { sums, gain, fine: sums.fine.map((one) => fineChange(one, gain)) };
+}
+
+export interface Measure {
+  readonly name: string;
+  readonly unit: string;
+  /** What the work is held to; one that is not named here may be changed at will. */
+  readonly limits: Readonly<Partial<Record<Effect, number>>>;
+  /** Whether it can be expected to hold for less of the same work. */
+  readonly curable: boolean;
+  /** Not asked where the owner of the photo said where the work is to be done. */
+  readonly unlessDemanded?: boolean;
+  /** Undefined where the picture says nothing about it. */
+  value(comparison: Comparison): number | undefined;
+  /** What the value says, as the rest of “… of …” in one plain sentence. */
+  readonly says: string;
+  /** What went wrong beyond the limit, e.g. “fine detail was lost”. */
+  readonly harm: string;
+}
+
+const share = (part: number, whole: number): number | undefined => (whole === 0 ? undefined : (100 * part) / whole);
+
+/** Found by trying the steps, and bad ones, on photographs with known damage; see the tests. */
+export const MEASURES: readonly Measure[] = [
+  {
+    name: 'structure',
+    unit: '%',
+    limits: { grain: 0.5, places: 0.5, tone: 0.5, detail: 0.5, size: 0.5, whole: 1, colours: 2 },
+    curable: false,
+    value: ({ sums: { cells } }) => share(cells.lost, cells.windows),
+    says: 'of the areas with structure show another one now',
+    harm: 'it changed what the picture shows',
+  },
+  {
+    name: 'contrast',
+    unit: 'times less',
+    limits: { grain: 1.1, places: 1.1, tone: 1.1, detail: 1.1, size: 1.1, whole: 1.1, colours: 1.5 },
+    curable: false,
+    value: ({ gain, sums: { cells } }) => (cells.variance < 1e-6 ? undefined : Math.min(99, 1 / Math.max(0.01, gain))),
+    says: 'contrast than before',
+    harm: 'the picture lost its contrast',
+  },
+  {
+    name: 'brightness',
+    unit: 'levels',
+    limits: { grain: 4, detail: 4, size: 4 },
+    curable: true,
+    value: ({ sums: { cells } }) => quantile(cells.brightness, 0.999, BIN),
+    says: 'of 255 is how much areas became brighter or darker at most',
+    harm: 'areas became brighter or darker',
+  },
+  {
+    name: 'clipping',
+    unit: '%',
+    limits: { grain: 0.2, places: 0.2, tone: 0.2, detail: 0.5, size: 0.5, whole: 0.6, colours: 1 },
+    curable: true,
+    value: ({ sums: { cells } }) => share(cells.clipped, cells.samples),
+    says: 'of the samples became pure black or white',
+    harm: 'light or dark parts lost their drawing',
+  },
+  {
+    name: 'neutral',
+    unit: 'levels',
+    limits: { grain: 3, places: 3, detail: 3, size: 3 },
+    curable: true,
+    value: ({ sums: { cells } }) => quantile(cells.neutral, 0.99, BIN),
+    says: 'of colour are in what had none',
+    harm: 'grey areas took on a colour',
+  },
+  {
+    name: 'colour',
+    unit: 'levels',
+    limits: { grain: 8, places: 8, detail: 8, size: 8 },
+    curable: true,
+    value: ({ sums: { cells } }) => quantile(cells.colour, 0.99, BIN),
+    says: 'of 255 is how much colours changed',
+    harm: 'colours changed',
+  },
+  {
+    name: 'detail',
+    unit: '%',
+    limits: { grain: 45, places: 10, tone: 10, detail: 10, size: 10, whole: 50, colours: 20 },
+    curable: true,
+    value: ({ fine }) => {
+      const lost = fine.map(({ kept }) => (kept === undefined ? 0 : 100 * (1 - kept)));
+      return Math.max(0, ...lost);
+    },
+    says: 'of the fine detail is gone, beyond the grain',
+    harm: 'fine detail was lost',
+  },
+  {
+    name: 'invention',
+    unit: 'levels',
+    limits: { grain: 2, places: 3, tone: 1, detail: 2, size: 2, whole: 3, colours: 3 },
+    curable: true,
+    value: ({ fine }) => Math.max(0, ...fine.map(({ invented, grain }) => invented - grain)),
+    says: 'of 255 is how strong fine structure is that was not there',
+    harm: 'it drew fine structure that was not there',
+  },
+  {
+    name: 'halo',
+    unit: '%',
+    limits: { grain: 0.5, detail: 2, size: 2 },
+    curable: true,
+    value: ({ sums: { cells } }) => share(cells.overshot, cells.pixels),
+    says: 'of the pixels lie in halos along edges',
+    harm: 'edges got halos',
+  },
+  {
+    name: 'shift',
+    unit: 'px',
+    limits: { grain: 0.15, places: 0.15, tone: 0.15, detail: 0.15, size: 0.15, whole: 0.2, colours: 0.2 },
+    curable: false,
+    value: ({ sums: { shift } }) => displacement(shift),
+    says: 'is how far the picture has moved',
+    harm: 'the picture was moved',
+  },
+  {
+    name: 'coverage',
+    unit: '%',
+    limits: { places: 8 },
+    curable: false,
+    unlessDemanded: true,
+    value: ({ sums: { cells } }) => share(cells.changed, cells.pixels),
+    says: 'of the photo was painted over',
+    harm: 'too much of the photo was painted over',
+  },
+  {
+    name: 'patches',
+    unit: '%',
+    limits: { places: 2 },
+    curable: false,
+    unlessDemanded: true,
+    value: ({ sums: { cells } }) => share(cells.replaced, cells.cells),
+    says: 'of the photo was painted over in whole patches',
+    harm: 'whole patches of the photo were painted over',
+  },
+];
+
+/** Least squares over the equations of all pixels, in pixels of full size; they were taken at half. */
+function displacement({ xx, xy, yy, xf, yf, xh, yh, ff, fh }: HarmSums['shift']): number | undefined {
+  const determinant = xx * yy - xy * xy;
+  // Without edges in two directions a displacement cannot be seen.
+  if (determinant <= 1e-3 * xx * yy || fh < 0.2 * ff) return undefined;
+  const gain = fh / ff;
+  const xd = xf - xh / gain;
+  const yd = yf - yh / gain;
+  return 2 * Math.hypot((yy * xd - xy * yd) / determinant, (xx * yd - xy * xd) / determinant);
+}

@@ -1,0 +1,196 @@
+import type { Area } from './harm-fine.ts';
+import type { Plane } from './planes.ts';
+
+/** What changed in cells of 8 × 8 pixels, in windows of 4 × 4 such cells, and in single samples. */
+export interface CellSums {
+  pixels: number;
+  /** Of all colour samples, in squared levels, and their number. */
+  squares: number;
+  samples: number;
+  /** Colour samples that have become black or white and were neither. */
+  clipped: number;
+  /** Pixels whose luminance is another one. */
+  changed: number;
+  cells: number;
+  /** Cells of which nearly every pixel has changed. */
+  replaced: number;
+  /** Pixels that overshoot all their neighbours of before. */
+  overshot: number;
+  /** Windows that had structure at low frequencies, and those of them that have another one now. */
+  windows: number;
+  lost: number;
+  /** Of the means of cells around that of their window: variance before, and covariance of before and after. */
+  variance: number;
+  covariance: number;
+  /** Windows by the change of their mean luminance, in bins of `BIN` levels. */
+  readonly brightness: number[];
+  /** Cells without colour by how much colour they have now, and all cells by the change of their colour, in bins of `BIN` levels. */
+  readonly neutral: number[];
+  readonly colour: number[];
+}
+
+const CELL = 8;
+const WINDOW = 4;
+export const BIN = 0.5;
+const BINS = 256;
+/** Levels from which a change of a pixel counts: rounding is none. */
+const CHANGED = 2.5;
+/** Share of a cell whose change is that of the whole cell. */
+const NEARLY_ALL = 0.75;
+/** Levels beyond the neighbours that are a halo. */
+const OVERSHOOT = 6;
+/** Levels of chroma up to which a cell has no colour. */
+const NEUTRAL = 4;
+/** Variance of the cells of a window from which it has structure that grain cannot fake, and the correlation that keeps it. */
+const STRUCTURED = 36;
+const KEPT = 0.7;
+
+export function emptyCells(): CellSums {
+  const zeros = (): number[] => Array.from({ length: BINS }, () => 0);
+  return {
+    pixels: 0,
+    squares: 0,
+    samples: 0,
+    clipped: 0,
+    changed: 0,
+    cells: 0,
+    replaced: 0,
+    overshot: 0,
+    windows: 0,
+    lost: 0,
+    variance: 0,
+    covariance: 0,
+    brightness: zeros(),
+    neutral: zeros(),
+    colour: zeros(),
+  };
+}
+
+export function addCells(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area: Area): void {
+  const columns = Math.floor((area.x1 - area.x0) / CELL);
+  const rows = Math.floor((area.y1 - area.y0) / CELL);
+  const before = new Float32Array(columns * rows);
+  const after = new Float32Array(columns * rows);
+  for (let row = 0, i = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, i++) {
+      addCell(sums, a, b, area, area.x0 + column * CELL, area.y0 + row * CELL);
+      before[i] = mean(a[0]!, area, area.x0 + column * CELL, area.y0 + row * CELL);
+      after[i] = mean(b[0]!, area, area.x0 + column * CELL, area.y0 + row * CELL);
+    }
+  }
+  for (let row = 0; row + WINDOW <= rows; row += WINDOW) {
+    for (let column = 0; column + WINDOW <= columns; column += WINDOW) {
+      addWindow(sums, before, after, columns, row * columns + column);
+    }
+  }
+}
+
+function mean(plane: Plane, { width }: Area, x0: number, y0: number): number {
+  let sum = 0;
+  for (let y = y0; y < y0 + CELL; y++) for (let x = x0; x < x0 + CELL; x++) sum += plane[y * width + x]!;
+  return sum / (CELL * CELL);
+}
+
+const count = (bins: number[], value: number): void => {
+  bins[Math.min(BINS - 1, Math.floor(value / BIN))]!++;
+};
+
+function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area: Area, x0: number, y0: number): void {
+  const { width, height } = area;
+  const [la, ua, va] = a;
+  const [lb, ub, vb] = b;
+  const colours = ub === undefined ? 1 : 3;
+  let changed = 0;
+  let [u, v, du, dv] = [0, 0, 0, 0];
+  for (let y = y0; y < y0 + CELL; y++) {
+    for (let x = x0; x < x0 + CELL; x++) {
+      const at = y * width + x;
+      const p = la![at]!;
+      const q = lb![at]!;
+      const d = q - p;
+      if (d > CHANGED || d < -CHANGED) changed++;
+      if (colours === 1) {
+        sums.squares += d * d;
+        if (isClipped(p, q)) sums.clipped++;
+      } else {
+        const [pu, pv] = [ua?.[at] ?? 0, va?.[at] ?? 0];
+        const [qu, qv] = [ub![at]!, vb![at]!];
+        const [eu, ev] = [qu - pu, qv - pv];
+        u += pu;
+        v += pv;
+        du += eu;
+        dv += ev;
+        sums.squares += 3 * d * d + 2 * eu * eu + (8 / 3) * ev * ev;
+        const [pl, ql] = [p - (2 / 3) * pv, q - (2 / 3) * qv];
+        if (isClipped(pl + pu, ql + qu)) sums.clipped++;
+        if (isClipped(p + (4 / 3) * pv, q + (4 / 3) * qv)) sums.clipped++;
+        if (isClipped(pl - pu, ql - qu)) sums.clipped++;
+      }
+      if (
+        d > OVERSHOOT
+          ? isBeyond(la!, at, x, y, width, height, q - OVERSHOOT, 1)
+          : d < -OVERSHOOT && isBeyond(la!, at, x, y, width, height, q + OVERSHOOT, -1)
+      )
+        sums.overshot++;
+    }
+  }
+  const n = CELL * CELL;
+  sums.pixels += n;
+  sums.samples += n * colours;
+  sums.changed += changed;
+  sums.cells++;
+  if (changed >= NEARLY_ALL * n) sums.replaced++;
+  if (colours === 1) return;
+  const moved = Math.hypot(du, dv) / n;
+  count(sums.colour, moved);
+  if (Math.hypot(u, v) / n <= NEUTRAL) count(sums.neutral, moved);
+}
+
+/** At the end of the scale now, and not near it before. */
+function isClipped(before: number, after: number): boolean {
+  return (after < 0.5 && before > 3.5) || (after > 254.5 && before < 251.5);
+}
+
+/** Whether `level` lies above (`sign` 1) or below (-1) all nine pixels around `at`. */
+function isBeyond(
+  plane: Plane,
+  at: number,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  level: number,
+  sign: 1 | -1,
+): boolean {
+  for (let dy = y > 0 ? -1 : 0; dy <= (y < height - 1 ? 1 : 0); dy++) {
+    for (let dx = x > 0 ? -1 : 0; dx <= (x < width - 1 ? 1 : 0); dx++) {
+      if (sign * plane[at + dy * width + dx]! >= sign * level) return false;
+    }
+  }
+  return true;
+}
+
+function addWindow(sums: CellSums, before: Float32Array, after: Float32Array, columns: number, first: number): void {
+  const n = WINDOW * WINDOW;
+  let [a, b, aa, bb, ab] = [0, 0, 0, 0, 0];
+  for (let row = 0; row < WINDOW; row++) {
+    for (let column = 0; column < WINDOW; column++) {
+      const p = before[first + row * columns + column]!;
+      const q = after[first + row * columns + column]!;
+      a += p;
+      b += q;
+      aa += p * p;
+      bb += q * q;
+      ab += p * q;
+    }
+  }
+  const varianceA = aa / n - (a / n) ** 2;
+  const varianceB = bb / n - (b / n) ** 2;
+  const covariance = ab / n - (a / n) * (b / n);
+  count(sums.brightness, Math.abs(b - a) / n);
+  sums.variance += varianceA;
+  sums.covariance += covariance;
+  if (varianceA < STRUCTURED) return;
+  sums.windows++;
+  if (covariance < KEPT * Math.sqrt(varianceA * Math.max(0, varianceB)) || varianceB < 1) sums.lost++;
+}
