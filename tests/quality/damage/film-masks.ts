@@ -13,13 +13,18 @@ export interface FilmMask {
 }
 
 const MOST = 200;
+/** What covers more of the film is a stain or a burn, not a scratch: no mask of thin damage. */
+const MOST_COVERAGE = 0.04;
 
-/** At most 200 masks of a folder and its subfolders, evenly chosen: PNG files whose alpha is the damage. */
+/**
+ * Masks of thin damage among at most 200 files of a folder and its subfolders, evenly chosen: PNG files whose alpha is the
+ * damage.
+ */
 export async function readFilmMasks(folder: string): Promise<readonly FilmMask[]> {
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.png')).toSorted();
   const every = Math.max(1, Math.ceil(files.length / MOST));
   const chosen = files.filter((_, i) => i % every === 0);
-  return Promise.all(
+  const masks = await Promise.all(
     chosen.map(async (file) => {
       const { data, info } = await sharp(join(folder, file))
         .ensureAlpha()
@@ -29,6 +34,8 @@ export async function readFilmMasks(folder: string): Promise<readonly FilmMask[]
       return { width: info.width, height: info.height, alpha: Float32Array.from(data, (level) => level / 255) };
     }),
   );
+  const coverage = ({ alpha }: FilmMask): number => alpha.filter((share) => share > 0.3).length / alpha.length;
+  return masks.filter((mask) => coverage(mask) <= MOST_COVERAGE);
 }
 
 /** A mask somewhere on the picture, perhaps mirrored and turned by a quarter. */

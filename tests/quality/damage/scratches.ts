@@ -8,7 +8,7 @@ export interface Scratches {
   readonly lines: number;
   readonly hairs: number;
   readonly specks: number;
-  /** Film-damage masks laid over, in 0.4 megapixels; none where there are no masks. */
+  /** Film-damage masks laid over, in 0.4 megapixels; none where there are no masks. With them, half the lines and hairs are drawn. */
   readonly films: number;
 }
 
@@ -60,13 +60,15 @@ export function addScratches(
       opacity[at] = 1 - (1 - opacity[at]!) * (1 - alpha);
     }
   };
-  const count = (per: number): number => Math.max(per > 0 ? 1 : 0, Math.round((per * width * height) / AREA));
+  const count = (per: number): number => Math.round((per * width * height) / AREA);
+  // Where film damage is laid over, half as much is drawn, so that a picture carries about the same.
+  const drawn = masks.length === 0 ? 1 : 0.5;
   const long = Math.hypot(width, height);
-  for (let i = 0; i < count(lines); i++) {
+  for (let i = 0; i < count(lines * drawn); i++) {
     const points = wander(picture, long * random.between(0.15, 0.6), 0.06, random);
     lay(polyline(points, random.between(1, 3), picture), colour(0.85, random), random.between(0.6, 1));
   }
-  for (let i = 0; i < count(hairs); i++) {
+  for (let i = 0; i < count(hairs * drawn); i++) {
     const points = wander(picture, random.between(30, 140), 0.35, random);
     lay(polyline(points, random.between(0.8, 1.6), picture), colour(0.5, random), random.between(0.5, 0.95));
   }
