@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Nets, PictureNet } from '../src/imaging/nets.ts';
 import { fillFromRim } from './quality/baselines/repair.ts';
 import { nonLocalMeans } from './quality/baselines/nlm.ts';
 import { createBaselines } from './quality/baselines/index.ts';
@@ -19,6 +20,7 @@ import { summarise } from './quality/report/summary.ts';
 import { intoReadme } from './quality/report/table.ts';
 import { BICUBIC, LANCZOS, resample } from './quality/resample.ts';
 import { damage, runTrials, type Trial } from './quality/run.ts';
+import { measureSeams } from './quality/seams.ts';
 import { openProvider, subjectsOf } from './quality/service.ts';
 import { photoPath, samplePath } from './fixtures/damage.ts';
 
@@ -315,6 +317,28 @@ describe('the table', () => {
     expect(summarise(trials)[0]?.score.psnr).toBeCloseTo(24.333, 2);
     const rate = figuresOf(trials, 'BALANCED', false).find(({ what }) => what.startsWith('harm rate'));
     expect(rate).toMatchObject({ value: '33.3 % of 3', verdict: 'FAIL' });
+  });
+
+  it('compares tiles with the whole picture, net by net', async () => {
+    const nets = (off: number): Nets => {
+      const net: PictureNet = {
+        name: 'restore-fast',
+        task: 'restore',
+        scale: 1,
+        controls: ['noise'],
+        cost: 1,
+        async run(source, target) {
+          target.data.set(source.data);
+          target.data[100] = source.data[100]! + off;
+        },
+      };
+      return { find: (task) => (task === 'restore' ? net : undefined) };
+    };
+    const seams = await measureSeams(nets(0), nets(3), flat(0.5));
+    expect(seams).toEqual([{ net: 'restore-fast', task: 'restore', difference: 3 }]);
+    const last = figuresOf([], 'BALANCED', false, seams).at(-1);
+    expect(last).toMatchObject({ value: 'restore-fast 3/255', verdict: 'FAIL' });
+    expect(figuresOf([], 'BALANCED', false).at(-1)?.verdict).toBe('not there');
   });
 
   it('goes between the markers of the README, or says that there are none', () => {

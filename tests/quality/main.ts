@@ -6,12 +6,14 @@ import { createBaselines } from './baselines/index.ts';
 import { readFilmMasks } from './damage/film-masks.ts';
 import { KINDS } from './damage/kinds.ts';
 import { listClean, readClean, type Clean } from './files.ts';
+import { openShippedNets, openWholeNets } from './nets.ts';
 import { readOptions, USAGE } from './options.ts';
 import { figuresOf } from './report/figures.ts';
 import { createSheet } from './report/sheet.ts';
 import { summarise } from './report/summary.ts';
 import { figureTable, intoReadme, methodTable } from './report/table.ts';
-import { runTrials } from './run.ts';
+import { damage, runTrials } from './run.ts';
+import { measureSeams, type Seam } from './seams.ts';
 import { openProvider, subjectsOf } from './service.ts';
 
 const README = join(import.meta.dirname, '..', '..', 'README.md');
@@ -35,11 +37,15 @@ async function* cleanPictures(paths: readonly string[]): AsyncGenerator<Clean> {
   for (const path of paths) yield { name: basename(path, extname(path)), picture: await readClean(path) };
 }
 
+const { seed: chosenSeed } = chosen;
+// A README without the markers is told of before the work, not after.
+if (chosen.write) intoReadme(await readFile(README, 'utf8'), '');
 const paths = (await listClean(chosen.pictures)).slice(0, chosen.limit);
 const masks = chosen.masks === undefined ? [] : await readFilmMasks(chosen.masks);
 const baselines = await createBaselines(chosen.baselines);
 const sheet = createSheet(chosen.sheetModel, 'medium');
-const provider = openProvider();
+const nets = await openShippedNets();
+const provider = openProvider(nets);
 const all = subjectsOf(provider, chosen.quality);
 const subjects = all.filter(({ model }) => chosen.models?.includes(model) ?? true);
 const unknown = chosen.models?.find((name) => !all.some(({ model }) => model === name));
@@ -50,8 +56,12 @@ if (unknown !== undefined) {
   exit(2);
 }
 
+// Long runs may be ended with Ctrl-C: the tables show what there is by then.
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
 const trials = await runTrials({
   ...chosen,
+  signal: stop.signal,
   pictures: cleanPictures(paths),
   masks,
   provider,
@@ -67,11 +77,24 @@ const trials = await runTrials({
 });
 await provider.close?.();
 
+async function seamsOf(path: string): Promise<readonly Seam[]> {
+  const whole = await openWholeNets();
+  if (nets === undefined || whole === undefined) return [];
+  const picture = await readClean(path);
+  const { picture: grainy } = await damage({ name: 'seams', picture }, 'grain', 'medium', {
+    seed: chosenSeed,
+    masks: [],
+  });
+  return measureSeams(nets, whole, grainy).finally(() => whole.close());
+}
+const seams = await seamsOf(paths[0]!);
+await nets?.close();
+
 const lines = summarise(trials);
-const figures = figuresOf(trials, chosen.quality, chosen.baselines !== 'all');
+const figures = figuresOf(trials, chosen.quality, chosen.baselines !== 'all', seams);
 const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${versions.node}`;
 const date = new Date().toISOString().slice(0, 10);
-const set = `${paths.length} clean pictures, seed ${chosen.seed}, quality ${chosen.quality}${masks.length > 0 ? ', with film-damage masks' : ''}`;
+const set = `${paths.length} clean pictures, seed ${chosen.seed}, quality ${chosen.quality}${masks.length > 0 ? ', with film-damage masks' : ''}${stop.signal.aborted ? ', ended early' : ''}`;
 const heading = `Measured on ${date}: ${machine}; ${set}.`;
 const missing = baselines.some(({ name }) => name === 'imagemagick')
   ? []
@@ -88,6 +111,7 @@ const json = {
   kinds: KINDS,
   baselines: baselines.map(({ name, what }) => ({ name, what })),
   figures,
+  seams,
   lines,
   harmed: trials.filter(({ own, harms }) => own && harms.length > 0),
   trials,

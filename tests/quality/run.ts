@@ -44,6 +44,8 @@ export interface Plan {
   readonly provider: Provider;
   readonly subjects: readonly Subject[];
   readonly baselines: readonly Baseline[];
+  /** Ends the run after the picture under way; what was measured until then is the answer. */
+  readonly signal?: AbortSignal;
   /** Told of each trial as it ends; `result` is what the method made. */
   readonly onTrial?: (trial: Trial, damaged: Damaged, result: Picture) => void;
 }
@@ -63,7 +65,7 @@ const megapixels = ({ width, height }: Picture): number => (width * height) / 1e
 
 /** Everything on everything, one after the other, so that times mean something. */
 export async function runTrials(plan: Plan): Promise<readonly Trial[]> {
-  const { kinds, provider, subjects, baselines, onTrial } = plan;
+  const { kinds, provider, subjects, baselines, signal, onTrial } = plan;
   const trials: Trial[] = [];
   const warm = new Set<string>();
   const dir = await mkdtemp(join(tmpdir(), 'heirloom-quality-'));
@@ -71,6 +73,7 @@ export async function runTrials(plan: Plan): Promise<readonly Trial[]> {
     for await (const clean of plan.pictures) {
       for (const kind of kinds) {
         for (const strength of KINDS[kind].strengths) {
+          if (signal?.aborted === true) return trials;
           const damaged = await damage(clean, kind, strength, plan);
           const common = { picture: clean.name, kind, strength };
           const done: { trial: Omit<Trial, 'before' | 'harms'>; result: Picture }[] = [];

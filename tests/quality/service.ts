@@ -1,16 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { QUALITIES, type Quality } from '../../src/imaging/nets.ts';
+import { QUALITIES, type Nets, type Quality } from '../../src/imaging/nets.ts';
 import { maxSample, type Raster } from '../../src/imaging/raster.ts';
-import { createBuiltinProvider } from '../../src/providers/builtin.ts';
+import { createBuiltinProvider, type BuiltinOptions } from '../../src/providers/builtin.ts';
 import type { Provider, ProviderModel, RestoreOptions, RestoreResult } from '../../src/providers/provider.ts';
 import type { Damaged, KindName } from './damage/kinds.ts';
 import { decode } from './files.ts';
 import { fromSamples, type Picture, type Plane } from './picture.ts';
 
-/** The service's models, as the queue would run them. */
-export function openProvider(): Provider {
-  return createBuiltinProvider();
+/** The service's models, as the queue would run them, with the nets where there are some. */
+export function openProvider(nets?: Nets): Provider {
+  const options: BuiltinOptions & { readonly nets?: Nets } = nets === undefined ? {} : { nets };
+  return createBuiltinProvider(options);
 }
 
 /** One of the service's models with options. */

@@ -1,6 +1,7 @@
 import type { Quality } from '../../../src/imaging/nets.ts';
 import type { KindName } from '../damage/kinds.ts';
 import type { Trial } from '../run.ts';
+import type { Seam } from '../seams.ts';
 import { mean, summarise, type Summary } from './summary.ts';
 
 /** One figure that was promised. */
@@ -30,7 +31,12 @@ function figure(
 }
 
 /** The table of figures, worked out from the trials. */
-export function figuresOf(trials: readonly Trial[], quality: Quality, baselinesMissing: boolean): readonly Figure[] {
+export function figuresOf(
+  trials: readonly Trial[],
+  quality: Quality,
+  baselinesMissing: boolean,
+  seams: readonly Seam[] = [],
+): readonly Figure[] {
   const lines = summarise(trials);
   const line = (kind: KindName, method: string): Summary | undefined =>
     lines.find((one) => one.kind === kind && one.method === method);
@@ -72,6 +78,12 @@ export function figuresOf(trials: readonly Trial[], quality: Quality, baselinesM
     const found = graded ? line('mix', level === quality ? DEFAULT_MODEL : `${DEFAULT_MODEL} (${level})`) : undefined;
     if (found === undefined) return undefined;
     return { value: `${(found.msPerMp / 1000).toFixed(2)} s/MP`, holds: found.msPerMp / 1000 <= must };
+  }
+
+  function seam() {
+    if (seams.length === 0) return undefined;
+    const value = seams.map(({ net, difference }) => `${net} ${difference}/255`).join(', ');
+    return { value, holds: seams.every(({ difference }) => difference <= 2) };
   }
 
   const note = baselinesMissing ? ' (needs --baselines all)' : '';
@@ -120,6 +132,7 @@ export function figuresOf(trials: readonly Trial[], quality: Quality, baselinesM
     figure(`harm rate of ${DEFAULT_MODEL} over everything`, { must: '≤ 3 %', aim: '≤ 1 %' }, harmRate()),
     figure(`cost of ${DEFAULT_MODEL} at FAST, on the mix`, { must: '≤ 0.5 s/MP', aim: '–' }, cost('FAST', 0.5)),
     figure(`cost of ${DEFAULT_MODEL} at BEST, on the mix`, { must: '≤ 1.5 s/MP', aim: '–' }, cost('BEST', 1.5)),
+    figure('tiles against the whole picture, largest difference', { must: '≤ 2/255', aim: '–' }, seam()),
   ];
 }
 
