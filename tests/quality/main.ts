@@ -96,9 +96,10 @@ const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? '
 const date = new Date().toISOString().slice(0, 10);
 const set = `${paths.length} clean pictures, seed ${chosen.seed}, quality ${chosen.quality}${masks.length > 0 ? ', with film-damage masks' : ''}${stop.signal.aborted ? ', ended early' : ''}`;
 const heading = `Measured on ${date}: ${machine}; ${set}.`;
-const missing = baselines.some(({ name }) => name === 'imagemagick')
-  ? []
-  : ['ImageMagick is not installed: its lines are not there.'];
+const missing =
+  chosen.baselines === 'none' || baselines.some(({ name }) => name === 'imagemagick')
+    ? []
+    : ['ImageMagick is not installed: its lines are not there.'];
 const text = [heading, figureTable(figures), methodTable(lines), ...missing].join('\n\n');
 console.log(text);
 
