@@ -360,7 +360,7 @@ describe('the service, through the provider port', () => {
   const provider = openProvider();
   afterAll(() => provider.close?.());
 
-  it('harms nothing on undamaged photos, and auto makes no damaged one worse beyond the published losses', async () => {
+  it('harms nothing on undamaged photos, and auto makes none of the damaged ones worse but a strong mix', async () => {
     const portrait = { name: 'astronaut', picture: await readClean(samplePath('astronaut-original.png')) };
     const kinds = KIND_NAMES.filter((kind) => kind !== 'undamaged');
     const auto = subjectsOf(provider, 'FAST').filter(({ name }) => name === 'auto');
