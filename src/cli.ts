@@ -98,7 +98,9 @@ async function main(args: readonly string[], terminal: Terminal): Promise<Exit> 
   } catch (error) {
     const { exit, message } = explain(error);
     terminal.status(null);
-    terminal.note(error instanceof UsageError ? `${message}\n\n${command.help(name)}` : message);
+    // The whole help would push the reason off the screen.
+    const usage = `${command.help(name).split('\n', 1)[0]}\nheirloom ${name} --help says more.`;
+    terminal.note(error instanceof UsageError ? `${message}\n\n${usage}` : message);
     return exit;
   }
 }

@@ -57,6 +57,26 @@ describe('restore, with a service of its own', () => {
     await expectBare(join(cwd, 'data'));
   });
 
+  it('takes a folder for the photos in it, but not for its own results there', async () => {
+    const cwd = await folder();
+    await mkdir(join(cwd, 'album'));
+    await writeFile(join(cwd, 'album', 'IMG 1.JPG'), await jpeg(2));
+    await writeFile(join(cwd, 'album', 'notes.txt'), 'no photo');
+    const first = await runCli(['restore', 'album', '--compare'], { cwd });
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('album/IMG 1.JPG -> album/IMG 1-restored'),
+    });
+    const second = await runCli(['restore', 'album', '--compare', '--force'], { cwd });
+    expect(second).toMatchObject({ code: 0 });
+    expect((await readdir(join(cwd, 'album'))).toSorted()).toEqual([
+      'IMG 1-restored-compare.jpg',
+      'IMG 1-restored.jpg',
+      'IMG 1.JPG',
+      'notes.txt',
+    ]);
+  });
+
   it('restores the sample photo when none is named', async () => {
     const cwd = await folder();
     const { code, stdout, stderr } = await runCli(['restore'], { cwd });
@@ -172,7 +192,7 @@ describe('restore, with a service that runs', () => {
       /photo\.jpg: BAD_USER_INPUT: /,
     ],
     ['a photo that is missing', ['gone.jpg'], 1, /^gone\.jpg: there is no such file or folder\.$/m],
-    ['a folder', ['data'], 1, /^data: it is a folder/m],
+    ['a folder without photos', ['data'], 2, /^There is no photo in data\.$/m],
     ['a photo of too many bytes', ['huge.jpg'], 3, /^huge\.jpg: PAYLOAD_TOO_LARGE: The file has 20\.1 MB; /m],
     ['a pattern without a match', ['*.tif'], 2, /No file matches \*\.tif\./],
     ['an output folder that is missing', ['photo.jpg', '-o', 'no/where.jpg'], 1, /no\/where\.jpg cannot be written/],

@@ -44,9 +44,28 @@ function parserOptions(options: Options): ParseArgsOptionsConfig {
   return Object.fromEntries(entries) as ParseArgsOptionsConfig;
 }
 
+/** Gives every option whose value may be left out one, since the parser knows no such option. */
+function withValues(args: readonly string[], options: Options): string[] {
+  const found: string[] = [];
+  const end = args.indexOf('--');
+  for (let at = 0; at < args.length; at += 1) {
+    const word = args[at] ?? '';
+    const optional = end >= 0 && at > end ? undefined : options[word.slice(2)]?.optional;
+    if (optional === undefined || !word.startsWith('--')) found.push(word);
+    else if (optional.test(args[at + 1] ?? '')) found.push(`${word}=${args[(at += 1)]}`);
+    else found.push(`${word}=`);
+  }
+  return found;
+}
+
 function parse(args: readonly string[], options: Options) {
   try {
-    return parseArgs({ args: [...args], options: parserOptions(options), allowPositionals: true, strict: true });
+    return parseArgs({
+      args: withValues(args, options),
+      options: parserOptions(options),
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // What follows the first sentence is advice of the parser that fits no command here.
@@ -62,9 +81,10 @@ export function defineCommand<const T extends Options>(definition: Definition<T>
   return {
     summary,
     help(name) {
-      const rows = Object.entries(options).map(([option, { short, value, doc }]) => {
+      const rows = Object.entries(options).map(([option, { short, value, optional, doc }]) => {
         const names = `${short === undefined ? '    ' : `-${short}, `}--${option}`;
-        return [value === undefined ? names : `${names} ${value}`, doc] as const;
+        const given = optional === undefined ? ` ${value}` : `[=${value}]`;
+        return [value === undefined ? names : `${names}${given}`, doc] as const;
       });
       return [
         `Usage: heirloom ${name} [options]${operands === undefined ? '' : ` ${operands.usage}`}`,

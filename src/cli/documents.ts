@@ -83,6 +83,23 @@ export const FOLLOW = graphql(`
   }
 `);
 
+export const OUTCOME = graphql(`
+  query RestorationOutcome($id: ID!) {
+    restoration(id: $id) {
+      modelId
+      model {
+        name
+      }
+      report {
+        name
+        ran
+        strength
+        reason
+      }
+    }
+  }
+`);
+
 export const CANCEL = graphql(`
   mutation CancelRestoration($id: ID!) {
     cancelRestoration(input: { id: $id }) {

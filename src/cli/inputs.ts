@@ -1,8 +1,11 @@
-import { glob, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { glob, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { CliError, reasonOf } from './exit.ts';
 
 const PATTERN = /[*?[\]{}]/;
+const PHOTO = /\.(?:jpe?g|png|webp|avif|tiff?|gif|bmp)$/i;
+/** What `planTargets` calls a result, and what stands beside it. */
+const OURS = /-restored(?:-\d+)?(?:-compare)?\.\w+$/;
 
 async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() === true;
@@ -14,19 +17,39 @@ async function matches(pattern: string): Promise<string[]> {
   return found.toSorted();
 }
 
+async function photosIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder).catch((error: unknown) => {
+    throw new CliError(`${folder}: ${reasonOf(error)}.`, 'failed', error);
+  });
+  const photos = entries.filter((name) => PHOTO.test(name) && !name.startsWith('.') && !OURS.test(name));
+  return photos.toSorted().map((name) => join(folder, name));
+}
+
+/** @throws CliError when nothing is meant. */
+async function meant(name: string): Promise<string[]> {
+  const found = await stat(name).catch(() => undefined);
+  if (found?.isDirectory() === true) {
+    const photos = await photosIn(name);
+    if (photos.length === 0) throw new CliError(`There is no photo in ${name}.`, 'usage');
+    return photos;
+  }
+  if (found !== undefined || !PATTERN.test(name)) return [name];
+  const photos = await matches(name);
+  if (photos.length === 0) throw new CliError(`No file matches ${name}.`, 'usage');
+  return photos;
+}
+
 /**
- * The photos that were named, each once, in order. A pattern that the shell left alone is expanded; a file whose name
- * looks like a pattern is taken as it is. What does not exist stays in the list, to fail in its turn.
+ * The photos that were named, each once, in order. A folder stands for the photos in it, but not for what an earlier
+ * restoration has left beside them. A pattern that the shell left alone is expanded; a file whose name looks like a
+ * pattern is taken as it is. What does not exist stays in the list, to fail in its turn.
  *
- * @throws CliError (usage) for a pattern that nothing matches.
+ * @throws CliError (usage) for a pattern that nothing matches and a folder without photos.
  */
 export async function expandPhotos(named: readonly string[]): Promise<string[]> {
   const photos = new Map<string, string>();
   for (const name of named) {
-    const pattern = PATTERN.test(name) && !(await isFile(name));
-    const found = pattern ? await matches(name) : [name];
-    if (found.length === 0) throw new CliError(`No file matches ${name}.`, 'usage');
-    for (const path of found) photos.set(resolve(path), path);
+    for (const path of await meant(name)) photos.set(resolve(path), path);
   }
   return [...photos.values()];
 }
@@ -39,7 +62,6 @@ export async function checkPhoto(path: string, maxBytes: number): Promise<void> 
   const found = await stat(path).catch((error: unknown) => {
     throw new CliError(`${reasonOf(error)}.`, 'failed', error);
   });
-  if (found.isDirectory()) throw new CliError(`it is a folder; name the photos in it, e.g. '${path}/*.jpg'.`);
   if (!found.isFile()) throw new CliError('it is no file.');
   if (maxBytes > 0 && found.size > maxBytes) {
     throw new CliError(

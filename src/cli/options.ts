@@ -6,6 +6,8 @@ export interface Option<T> {
   readonly short?: string;
   /** What stands for the value in the help; absent = a flag. */
   readonly value?: string;
+  /** The value may be left out; the next argument is taken for it only where it looks like this. */
+  readonly optional?: RegExp;
   /** One sentence for the help. */
   readonly doc: string;
   /** Makes the value of the text, `true` for a flag that was given, undefined for what was left out. */
@@ -37,6 +39,13 @@ export function text(value: string, doc: string, extra: Extra = {}): Option<stri
       return typeof given === 'string' ? given : undefined;
     },
   };
+}
+
+/** `--name`, `--name=VALUE` or `--name VALUE` where the value looks like `optional`; true without a value. */
+export function optionalText(value: string, doc: string, optional: RegExp): Option<string | true | undefined> {
+  const read = (_name: string, given: string | boolean | undefined) =>
+    given === '' || typeof given === 'boolean' ? true : given;
+  return { value, doc, optional, read };
 }
 
 /** `--name N`, within a range. */

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
 import type { Client } from './client.ts';
-import { CANCEL, FOLLOW, RESTORE } from './documents.ts';
+import { CANCEL, FOLLOW, OUTCOME, RESTORE } from './documents.ts';
 import { CliError } from './exit.ts';
 import type { FollowRestorationSubscription, RestorationOptionsInput } from './generated/graphql.ts';
 import { checkPhoto } from './inputs.ts';
 import { checkTarget, comparisonPath, resultPath, writeWhole, type Target } from './outputs.ts';
 import type { Progress } from './progress.ts';
+import { outcomeOf, type Outcome } from './report/outcome.ts';
 
 type Restored = FollowRestorationSubscription['restorationUpdated']['restoration'];
 
@@ -23,8 +24,14 @@ export interface RestoreSettings {
 
 export interface Done {
   readonly path: string;
+  /** Of the result, e.g. `jpeg`. */
+  readonly format: string;
   readonly comparison: string | undefined;
   readonly restored: Restored;
+  /** The photo as the service took it. */
+  readonly stored: { readonly format: string; readonly width: number; readonly height: number };
+  /** What was done to it; null where the service could not say. */
+  readonly outcome: Outcome | null;
 }
 
 /** The longest a service may make us wait when it is asked too often. */
@@ -94,6 +101,18 @@ async function writeComparison(
   });
 }
 
+/** What was done and why. The result is there already, so that a service that cannot tell fails nothing. */
+async function askOutcome(client: Client, id: string, signal: AbortSignal): Promise<Outcome | null> {
+  try {
+    const { restoration } = await client.execute(OUTCOME, { id }, signal);
+    return restoration == null ? null : outcomeOf(restoration);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof AppError || error instanceof CliError) return null;
+    throw error;
+  }
+}
+
 /**
  * Restores one photo: uploads it, follows the work and writes the result.
  *
@@ -138,5 +157,5 @@ export async function restorePhoto(
     progress.say('comparing');
     await writeComparison(comparison, { path: photo, format: stored.format }, { path, format }, { force, signal });
   }
-  return { path, comparison, restored };
+  return { path, format, comparison, restored, stored, outcome: await askOutcome(client, restoration.id, signal) };
 }

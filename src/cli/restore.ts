@@ -1,18 +1,17 @@
 import { access } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AppError } from '../errors.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { connect, serverAddress } from './connect.ts';
 import { SERVER } from './documents.ts';
-import { CliError, reasonOf, UsageError, type Exit } from './exit.ts';
+import { UsageError } from './exit.ts';
 import type { MetadataPolicy, OutputFormat, RestorationOptionsInput } from './generated/graphql.ts';
 import { expandPhotos } from './inputs.ts';
 import { checkModel, listModels } from './models.ts';
-import { choice, flag, number, text, type Values } from './options.ts';
+import { choice, flag, number, optionalText, text, type Values } from './options.ts';
 import { planTargets, type Target } from './outputs.ts';
-import { createProgress } from './progress.ts';
-import { restorePhoto, type Done } from './restore-photo.ts';
+import { planReport } from './report/path.ts';
+import { restoreAll } from './restore-all.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../samples/astronaut.jpg', import.meta.url));
 
@@ -35,7 +34,12 @@ const OPTIONS = {
     short: 'o',
   }),
   force: flag('Write over files that exist. The photo itself is never written over.', { short: 'f' }),
-  compare: flag('Also write a before/after picture, side by side, as …-compare.jpg beside the result.'),
+  compare: flag('Also write a before/after picture as …-compare.jpg beside the result.'),
+  report: optionalText(
+    'FILE',
+    'Also write a report of all photos: before, after, what was done and why. FILE ends in .html (a page to open in a browser), or in .jpg for a contact sheet. Default: an .html beside the results.',
+    /\.html?$/i,
+  ),
   model: text('ID', 'The model; --list-models shows them. Default: what the service uses by default.', { short: 'm' }),
   'list-models': flag('Show the models and stop.'),
   strength: number('0…1', '0 leaves the photo as it is, 1 is the full effect. Default 1.', { min: 0, max: 1 }),
@@ -88,39 +92,17 @@ async function plan(
   return { photos: [relative('', SAMPLE)], targets, format };
 }
 
-function bytes(count: number): string {
-  return count < 1e6 ? `${Math.max(1, Math.round(count / 1e3))} kB` : `${(count / 1e6).toFixed(1)} MB`;
-}
-
-function summary(photo: string, { path, restored }: Done): string {
-  const { width, height, format, durationMs } = restored;
-  const facts = [
-    ...(width === null || height === null ? [] : [`${width} × ${height}`]),
-    ...(format === null ? [] : [format.toUpperCase()]),
-    ...(restored.bytes === null ? [] : [bytes(restored.bytes)]),
-    ...(durationMs === null ? [] : [`${(durationMs / 1000).toFixed(1)} s`]),
-  ];
-  return `${photo} -> ${path} (${facts.join(', ')})`;
-}
-
-/** Says why one photo was not restored. The others go on. */
-function failure(error: unknown): { exit: Exit; message: string } {
-  if (error instanceof AppError) return { exit: 'refused', message: `${error.code}: ${error.message}` };
-  if (error instanceof CliError) return { exit: error.exit, message: error.message };
-  return { exit: 'failed', message: `${reasonOf(error)}.` };
-}
-
 export const restoreCommand = defineCommand({
   summary: 'Restore photos',
   description: [
-    'Restores photos: sends each to the service, follows the work and writes the result beside the photo, or where -o says. Without a photo it restores the sample that comes with Heirloom.',
+    'Restores photos: sends each to the service, follows the work and writes the result beside the photo, or where -o says. A folder stands for the photos in it. Without a photo it restores the sample that comes with Heirloom.',
     'It uses the service that works on DATA_DIR, or starts one for as long as it takes; nothing has to run before. Ctrl-C cancels the work and leaves no half-written file. With several photos, one that fails does not stop the others.',
   ],
-  operands: { usage: '[PHOTO …]', min: 0, max: Number.POSITIVE_INFINITY },
+  operands: { usage: '[PHOTO or FOLDER …]', min: 0, max: Number.POSITIVE_INFINITY },
   options: OPTIONS,
   examples: [
     'npm run restore -- photo.jpg -o restored.jpg --compare',
-    "npm run restore -- 'album/*.jpg' -o restored/",
+    'npm run restore -- album/ -o restored/ --report',
     'npm run restore -- photo.jpg --model upscale-2x --format png',
     'npm run restore -- photo.jpg --server https://photos.example.org --token …',
   ],
@@ -132,6 +114,8 @@ export const restoreCommand = defineCommand({
       ? { photos: [], targets: [], format: undefined }
       : await plan(operands, values.output, context);
     const options = restorationOptions(values, format);
+    const report =
+      list || values.report === undefined ? undefined : await planReport(values.report, photos, targets, values.force);
     const signal = context.interruptible();
     const config = () => context.config();
     await using connection = await connect({
@@ -151,26 +135,14 @@ export const restoreCommand = defineCommand({
     const { maxUploadBytes } = (await client.execute(SERVER, {}, signal)).configuration;
     const settings = { modelId: values.model, options, maxUploadBytes, compare: values.compare, force: values.force };
 
-    const exits: Exit[] = [];
-    for (const [index, photo] of photos.entries()) {
-      const target = targets[index];
-      if (target === undefined) continue;
-      const label = photos.length > 1 ? `[${index + 1}/${photos.length}] ${photo}` : photo;
-      const progress = createProgress(terminal, label);
-      try {
-        const done = await restorePhoto(client, photo, target, settings, progress, signal);
-        progress.end();
-        terminal.out(summary(photo, done));
-        if (done.comparison !== undefined) terminal.out(`${photo} -> ${done.comparison} (before and after)`);
-      } catch (error) {
-        progress.end();
-        signal.throwIfAborted();
-        const { exit, message } = failure(error);
-        exits.push(exit);
-        terminal.note(`${photo}: ${message}`);
-      }
+    const { items, exit } = await restoreAll(client, photos, targets, settings, { terminal, signal });
+    if (report !== undefined) {
+      terminal.status('Writing the report …');
+      const { writeReport } = await import('./report/write.ts');
+      await writeReport(report, items, { force: values.force, signal });
+      terminal.status(null);
+      terminal.out(`Report: ${report.path}`);
     }
-    if (photos.length > 1) terminal.note(`${photos.length - exits.length} of ${photos.length} photos restored.`);
-    return exits.includes('refused') ? 'refused' : (exits[0] ?? 'done');
+    return exit;
   },
 });

@@ -194,6 +194,13 @@ export type FollowRestorationSubscriptionVariables = Exact<{
 
 export type FollowRestorationSubscription = { restorationUpdated: { status: RestorationStatus, stage: RestorationStage | null, percent: number, etaSeconds: number | null, restoration: { url: string | null, format: string | null, width: number | null, height: number | null, bytes: number | null, sha256: string | null, durationMs: number | null, error: { code: ErrorCode, message: string } | null } } };
 
+export type RestorationOutcomeQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RestorationOutcomeQuery = { restoration: { modelId: string, model: { name: string } | null, report: Array<{ name: string, ran: boolean, strength: number, reason: string }> } | null };
+
 export type CancelRestorationMutationVariables = Exact<{
   id: string;
 }>;
@@ -295,6 +302,22 @@ export const FollowRestorationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<FollowRestorationSubscription, FollowRestorationSubscriptionVariables>;
+export const RestorationOutcomeDocument = new TypedDocumentString(`
+    query RestorationOutcome($id: ID!) {
+  restoration(id: $id) {
+    modelId
+    model {
+      name
+    }
+    report {
+      name
+      ran
+      strength
+      reason
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RestorationOutcomeQuery, RestorationOutcomeQueryVariables>;
 export const CancelRestorationDocument = new TypedDocumentString(`
     mutation CancelRestoration($id: ID!) {
   cancelRestoration(input: {id: $id}) {
