@@ -87,9 +87,9 @@ describe('the before/after picture', () => {
     const after = await file('d.png', upright);
     const path = join(dir, 'upright.jpg');
     expect(await writeComparison({ before, after, path, signal })).toEqual({ width: 40, height: 44 });
-    for (const top of [0, 24]) {
-      await expectColour(path, 20, top + 3, RED);
-      await expectColour(path, 20, top + 16, BLUE);
+    for (const from of [0, 24]) {
+      await expectColour(path, 20, from + 3, RED);
+      await expectColour(path, 20, from + 16, BLUE);
     }
   });
 
