@@ -1,9 +1,14 @@
+import { mkdtemp, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp, { type JpegOptions } from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
+import { fileQuality } from '../src/imaging/file-quality.ts';
 import { measure } from '../src/imaging/measure/measure.ts';
 import type { Measurements } from '../src/imaging/measure/measurements.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
-import { blur, fade, grain, jpeg, mapSamples, photoPath, readPhoto } from './fixtures/damage.ts';
+import { blur, fade, grain, jpeg, mapSamples, photoPath, readPhoto, viaSharp } from './fixtures/damage.ts';
 
 const pixels = createPixelPool();
 afterAll(() => pixels.close());
@@ -40,6 +45,18 @@ describe('noise', () => {
 
   it('does not take gravel for grain', async () => {
     expect((await measured(await readPhoto(photoPath('gravel.png')))).noise.confidence).toBeLessThan(0.1);
+  });
+});
+
+describe('grain, as nets and people are told', () => {
+  it.each([8, 14])('is found under a JPEG compression that took a part of it (σ %d)', async (sigma) => {
+    const { noise } = await measured(await jpeg(grain(coffee, sigma), 60));
+    expect(noise.sigma / sigma).toBeGreaterThan(0.75);
+    expect(noise.sigma / sigma).toBeLessThan(1.3);
+  });
+
+  it.each(['coffee.png', 'camera.png', 'chelsea.png', 'gravel.png'])('is next to none in %s', async (name) => {
+    expect((await measured(await readPhoto(photoPath(name)))).noise.sigma).toBeLessThan(1);
   });
 });
 
@@ -104,6 +121,57 @@ describe('JPEG', () => {
     expect((await measured(await jpeg(coffee, 35))).jpeg.visible).toBe(true);
     expect((await measured(await jpeg(coffee, 95))).jpeg.visible).toBe(false);
     expect((await measured(coffee)).jpeg.blocking).toBeCloseTo(1, 1);
+  });
+
+  it.each([35, 55, 80])('reads quality %d from the pixels within 3, also on noise', async (quality) => {
+    expect(Math.abs((await measured(await jpeg(coffee, quality))).jpeg.quality - quality)).toBeLessThanOrEqual(3);
+    const noisy = await measured(await jpeg(grain(coffee, 10), quality));
+    expect(Math.abs(noisy.jpeg.quality - quality)).toBeLessThanOrEqual(3);
+  });
+
+  it('reads it from a picture that was cropped and turned since', async () => {
+    const { width, height } = coffee;
+    const square = { left: 3, top: 5, width: width - 20, height: height - 16 };
+    const odd = await viaSharp(await jpeg(coffee, 45), (image) => image.extract(square).rotate(90).png());
+    expect(Math.abs((await measured(odd)).jpeg.quality - 45)).toBeLessThanOrEqual(3);
+  });
+
+  it.each(['coffee.png', 'camera.png', 'chelsea.png', 'gravel.png'])('finds no trace in %s', async (name) => {
+    const photo = await readPhoto(photoPath(name));
+    expect((await measured(photo)).jpeg.quality).toBe(100);
+    expect((await measured(fade(photo))).jpeg.quality).toBe(100);
+  });
+
+  it('takes the word of a file that says worse than its pixels', async () => {
+    const signal = new AbortController().signal;
+    expect((await measure(coffee, { pixels, signal, fileQuality: 62 })).jpeg.quality).toBe(62);
+  });
+});
+
+describe('the table of a JPEG file', () => {
+  const signal = new AbortController().signal;
+  const saved = async (options: JpegOptions): Promise<string> => {
+    const path = join(await mkdtemp(join(tmpdir(), 'quality-')), 'a.jpg');
+    await sharp(photoPath('coffee.png')).jpeg(options).toFile(path);
+    return path;
+  };
+
+  it.each([30, 75, 95])('says quality %d', async (quality) => {
+    expect(await fileQuality(await saved({ quality }), 'jpeg', signal)).toBe(quality);
+  });
+
+  it('is turned into the scale of libjpeg where the encoder has tables of its own', async () => {
+    const path = await saved({ quality: 60, quantisationTable: 3 });
+    const quality = (await fileQuality(path, 'jpeg', signal)) ?? 0;
+    expect(quality).toBeGreaterThan(45);
+    expect(quality).toBeLessThan(75);
+  });
+
+  it('is not there in other files, nor in one that is cut short', async () => {
+    expect(await fileQuality(photoPath('coffee.png'), 'png', signal)).toBeNull();
+    const path = await saved({ quality: 60 });
+    await truncate(path, 40);
+    expect(await fileQuality(path, 'jpeg', signal)).toBeNull();
   });
 });
 

@@ -1,9 +1,12 @@
 import { AppError } from '../errors.ts';
+import { fileQuality } from '../imaging/file-quality.ts';
 import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
+import type { Measurements } from '../imaging/measure/measurements.ts';
 import { runPipeline, type Step, type StepOptions } from '../imaging/pipeline.ts';
 import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
 import { readPicture } from '../imaging/read.ts';
+import type { StepReport } from '../imaging/report.ts';
 import { denoise } from '../imaging/steps/denoise.ts';
 import { sharpen } from '../imaging/steps/sharpen.ts';
 import { tone } from '../imaging/steps/tone.ts';
@@ -65,6 +68,15 @@ const MODELS: readonly BuiltinModel[] = [
   })),
 ];
 
+/** What the model `auto` at full strength makes of these measurements, without looking at a pixel. */
+export function planAuto(measurements: Measurements): StepReport[] {
+  const { steps = [] } = MODELS.find(({ name }) => name === 'auto') ?? {};
+  return steps.map(({ name, plan: planStep }) => {
+    const plan = planStep(measurements, { strength: 1, upscale: 1 });
+    return { name, ran: plan.run, strength: plan.run ? plan.strength : 0, reason: plan.reason };
+  });
+}
+
 /** Share of the percent that reading and measuring take; the steps have the rest. */
 const PREPARING = 8;
 
@@ -110,7 +122,12 @@ export function createBuiltinProvider({
       whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
     });
     tell(PREPARING / 2);
-    const measurements = await measure(input, { pixels, signal });
+    const { path, format } = request.input;
+    const measurements = await measure(input, {
+      pixels,
+      signal,
+      fileQuality: await fileQuality(path, format, signal),
+    });
     tell(PREPARING);
     const { raster, report } = await runPipeline(model.steps, input, {
       signal,

@@ -1,6 +1,8 @@
 import type { PixelPool } from '../pixels/pool.ts';
 import type { Raster } from '../raster.ts';
-import { jpegFrom, sharpnessFrom } from './edges.ts';
+import type { NoiseSample } from '../pixels/measure-noise.ts';
+import { sharpnessFrom } from './edges.ts';
+import { jpegFrom } from './jpeg.ts';
 import type { Measurements } from './measurements.ts';
 import { noiseFrom } from './noise.ts';
 import { addHistograms, isMonochrome, toneFrom } from './tone.ts';
@@ -10,6 +12,15 @@ const PATCH = 192;
 /** Share of the shorter side that is left out all around for the tones: frames and torn borders. */
 const BORDER = 0.05;
 
+export interface MeasureOptions {
+  readonly pixels: PixelPool;
+  readonly signal: AbortSignal;
+  /** JPEG quality by the tables of the file the picture came from (`fileQuality`), 1–100; null or left out = not a JPEG. */
+  readonly fileQuality?: number | null;
+}
+
+const NOTHING: NoiseSample = { luma: [], chroma: [], busier: [] };
+
 /**
  * Measures what is wrong with a picture, in the pool's threads; about 0.1 s for 12 megapixels.
  * Give it the picture at full resolution: noise, blur and the JPEG grid are gone from a reduced copy.
@@ -17,13 +28,16 @@ const BORDER = 0.05;
  */
 export async function measure(
   source: Raster,
-  { pixels, signal }: { pixels: PixelPool; signal: AbortSignal },
+  { pixels, signal, fileQuality = null }: MeasureOptions,
 ): Promise<Measurements> {
   const { width, height } = source;
   const shorter = Math.min(width, height);
   const cell = shorter < 64 ? 1 : Math.max(shorter < 256 ? 2 : 4, Math.round(shorter / 400));
-  const [noise, histograms, edges] = await Promise.all([
-    pixels.run('measureNoise', { source }, { width, height, tileWidth: width, tileHeight: height, signal }),
+  const whole = { width, height, tileWidth: width, tileHeight: height, signal };
+  const [noise, half, blocks, histograms, edges] = await Promise.all([
+    pixels.run('measureNoise', { source }, whole),
+    pixels.run('measureNoise', { source, reduce: 2 }, whole),
+    pixels.run('measureJpeg', { source }, whole),
     pixels.run(
       'histogram',
       { source, cell, border: Math.round(shorter * BORDER) },
@@ -32,14 +46,15 @@ export async function measure(
     pixels.run('measureEdges', { source }, { width, height, tileWidth: PATCH, tileHeight: PATCH, signal }),
   ]);
   const histogram = addHistograms(histograms);
+  const jpeg = jpegFrom(edges, blocks[0], fileQuality);
   const monochrome = isMonochrome(histogram);
   return {
     width,
     height,
     monochrome,
-    noise: noiseFrom(noise[0] ?? { luma: [], chroma: [], busier: [] }),
+    noise: noiseFrom(noise[0] ?? NOTHING, half[0] ?? NOTHING, jpeg.quality),
     tone: toneFrom(histogram, monochrome),
     sharpness: sharpnessFrom(edges),
-    jpeg: jpegFrom(edges),
+    jpeg,
   };
 }

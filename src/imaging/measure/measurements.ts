@@ -22,6 +22,11 @@ export interface Measurements {
 }
 
 export interface NoiseMeasurement {
+  /**
+   * Standard deviation of the grain in a colour channel before any JPEG compression, 8-bit levels; 0 where what was found may as well
+   * be texture. It is what a net is told, and what a person is told.
+   */
+  readonly sigma: number;
   /** Standard deviation in luminance, 8-bit levels (0–255). */
   readonly luma: number;
   /** Standard deviation in the chroma planes, 8-bit levels. 0 for grey files. */
@@ -54,6 +59,8 @@ export interface SharpnessMeasurement {
 export interface JpegMeasurement {
   /** Energy of steps on the 8×8 grid over that between its lines; 1 = no grid. */
   readonly blocking: number;
+  /** Quality of the worst JPEG compression that the picture has been through, 1–100 in the scale of libjpeg; 100 = no trace of one. */
+  readonly quality: number;
   /** True when the picture has visibly been through strong JPEG compression. */
   readonly visible: boolean;
 }

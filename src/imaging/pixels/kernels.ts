@@ -4,6 +4,7 @@ import { differenceTile } from './difference.ts';
 import { harmTile } from './harm.ts';
 import { histogramTile } from './histogram.ts';
 import { measureEdges } from './measure-edges.ts';
+import { measureJpeg } from './measure-jpeg.ts';
 import { measureNoise } from './measure-noise.ts';
 import { mixTile } from './mix.ts';
 import { sharpenTile } from './sharpen.ts';
@@ -20,6 +21,7 @@ export const KERNELS = {
   harm: harmTile,
   histogram: histogramTile,
   measureEdges,
+  measureJpeg,
   measureNoise,
   mix: mixTile,
   sharpen: sharpenTile,

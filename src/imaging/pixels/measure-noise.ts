@@ -1,7 +1,13 @@
 import type { Raster } from '../raster.ts';
 import { forwardDct, type Block } from './dct.ts';
-import { readPlanes } from './planes.ts';
+import { readPlanes, type Plane } from './planes.ts';
 import type { Tile } from './tile.ts';
+
+export interface NoiseInput {
+  readonly source: Raster;
+  /** 2 = on a copy of half the size (each four pixels averaged), where grain that is larger than a pixel shows. Default 1. */
+  readonly reduce?: 1 | 2;
+}
 
 export interface NoiseSample {
   /** σ per DCT coefficient, 8-bit levels. */
@@ -28,17 +34,19 @@ const BUSIER = 0.5;
  * method, IPOL 2013). A spectrum rather than one σ, because film grain is correlated between neighbours and JPEG takes away the
  * high frequencies: one σ would leave the grain or wipe out detail. Blocks lie off the JPEG grid; clipped ones are left out.
  */
-export function measureNoise({ source }: { readonly source: Raster }, tile: Tile): NoiseSample {
+export function measureNoise({ source, reduce = 1 }: NoiseInput, tile: Tile): NoiseSample {
+  const side = 8 * reduce;
   const area = (tile.x1 - tile.x0) * (tile.y1 - tile.y0);
   // Odd, so that the blocks fall on every phase of an 8×8 grid.
-  const pitch = Math.max(5, Math.round(Math.sqrt(area / BLOCKS))) | 1;
+  const pitch = Math.max(5 * reduce, Math.round(Math.sqrt(area / BLOCKS))) | 1;
   const samples: Sampled[] = [];
   const block: Block = new Float64Array(64);
-  for (let y = tile.y0; y + 8 <= tile.y1; y += pitch) {
-    for (let x = tile.x0; x + 8 <= tile.x1; x += pitch) {
-      if (clipped(source, x, y)) continue;
-      const planes = readPlanes(source, { x0: x, y0: y, x1: x + 8, y1: y + 8 }).map((plane) => {
-        block.set(plane);
+  for (let y = tile.y0; y + side <= tile.y1; y += pitch) {
+    for (let x = tile.x0; x + side <= tile.x1; x += pitch) {
+      if (clipped(source, x, y, side)) continue;
+      const planes = readPlanes(source, { x0: x, y0: y, x1: x + side, y1: y + side }).map((plane) => {
+        if (reduce === 1) block.set(plane);
+        else halve(plane, block);
         forwardDct(block);
         return Float32Array.from(block);
       });
@@ -54,15 +62,23 @@ export function measureNoise({ source }: { readonly source: Raster }, tile: Tile
   return { luma, chroma: u.map((sigma, k) => Math.hypot(sigma, v[k]!) / Math.SQRT2), busier: spectrum(busier, 0) };
 }
 
-function clipped({ data, width, channels, depth }: Raster, x: number, y: number): boolean {
+/** Each four samples of 16×16 averaged. */
+function halve(plane: Plane, block: Block): void {
+  for (let i = 0; i < 64; i++) {
+    const at = 32 * (i >> 3) + 2 * (i & 7);
+    block[i] = (plane[at]! + plane[at + 1]! + plane[at + 16]! + plane[at + 17]!) / 4;
+  }
+}
+
+function clipped({ data, width, channels, depth }: Raster, x: number, y: number, side: number): boolean {
   const low = depth === 16 ? 257 : 1;
   const high = depth === 16 ? 254 * 257 : 254;
   let count = 0;
-  for (let dy = 0; dy < 8; dy++) {
+  for (let dy = 0; dy < side; dy++) {
     const from = ((y + dy) * width + x) * channels;
-    for (let i = from; i < from + 8 * channels; i++) if (data[i]! <= low || data[i]! >= high) count++;
+    for (let i = from; i < from + side * channels; i++) if (data[i]! <= low || data[i]! >= high) count++;
   }
-  return count > 6 * channels;
+  return count > (6 / 64) * side * side * channels;
 }
 
 function lowFrequencies(dct: Float32Array): number {
