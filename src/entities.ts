@@ -1,6 +1,6 @@
 import { SessionEntity, UserEntity } from './auth/entity.ts';
 import { EventEntity } from './events/entity.ts';
-import { PhotoEntity, RenditionEntity } from './photos/entity.ts';
+import { DiagnosisEntity, PhotoEntity, RenditionEntity } from './photos/entity.ts';
 import { JobEntity } from './queue/entity.ts';
 import { RestorationEntity, RunEntity, SubmissionEntity } from './restorations/entity.ts';
 
@@ -9,6 +9,7 @@ export const ENTITIES = [
   UserEntity,
   SessionEntity,
   PhotoEntity,
+  DiagnosisEntity,
   RenditionEntity,
   EventEntity,
   JobEntity,

@@ -11,6 +11,7 @@ import { ENTITIES } from './entities.ts';
 import type { Topics } from './events/service.ts';
 import { withFault } from './faults.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './imaging/limits.ts';
+import { createPixelPool, type PixelPool } from './imaging/pixels/pool.ts';
 import { configureSharp } from './imaging/sharp.ts';
 import { createGate, type Gate } from './limits/gate.ts';
 import type { Limiter } from './limits/limiter.ts';
@@ -46,6 +47,8 @@ export interface Mechanisms {
   readonly limiter: Limiter;
   /** What every decoding of a picture goes through, weighed by the bytes that it takes. */
   readonly decoding: Gate;
+  /** Threads for loops over pixels, shared by all that has any. */
+  readonly pixels: PixelPool;
   readonly bus: EventBus<Topics>;
   readonly queue: Queue;
   readonly providers: readonly Provider[];
@@ -92,7 +95,10 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const { maxMegapixels, maxSide, maxOutputMegapixels, allowedMimeTypes, urlSigningKeys } = config;
   const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
   const decoding = createGate({ capacity: DECODING_BYTES, places: Math.max(2, availableParallelism()) });
-  const builtin = stack.adopt(createBuiltinProvider({ maxResultPixels, decoding }), (provider) => provider.close?.());
+  const pixels = stack.adopt(createPixelPool(), (pool) => pool.close());
+  const builtin = stack.adopt(createBuiltinProvider({ pixels, maxResultPixels, decoding }), (provider) =>
+    provider.close?.(),
+  );
   const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
   const mechanisms: Mechanisms = {
     config,
@@ -110,6 +116,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     }),
     limiter: createMemoryLimiter(),
     decoding,
+    pixels,
     bus: createEventBus<Topics>(),
     queue: createLocalQueue({ fork, log }),
     providers: [builtin],

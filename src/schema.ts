@@ -1,6 +1,7 @@
 import './graphql/scalars.ts';
 import './auth/mutations.ts';
 import './photos/mutations.ts';
+import './photos/diagnosis-schema.ts';
 import './models/schema.ts';
 import './restorations/mutations.ts';
 import './restorations/subscriptions.ts';

@@ -13,10 +13,12 @@ import { createHealth, type HealthService } from './ops/health.ts';
 import { createMissing } from './ops/missing.ts';
 import { createSlowClock } from './ops/slow-clock.ts';
 import { createSweep } from './ops/sweep.ts';
+import { createDiagnoses, DIAGNOSIS_JOB, type Diagnoses } from './photos/diagnosis.ts';
 import { createPreparer } from './photos/preparer.ts';
 import { createReceiver } from './photos/receive.ts';
 import { createRenditions, type Renditions } from './photos/renditions.ts';
 import { createPhotos, type Photos } from './photos/service.ts';
+import { planAuto } from './providers/builtin.ts';
 import type { JobHandler } from './queue/queue.ts';
 import { createAdmission } from './restorations/admission.ts';
 import { createAttempt } from './restorations/attempt.ts';
@@ -35,6 +37,7 @@ export interface Services {
   readonly auth: Auth;
   readonly photos: Photos;
   readonly renditions: Renditions;
+  readonly diagnoses: Diagnoses;
   readonly models: Models;
   readonly restorations: Restorations;
   readonly submit: Submit;
@@ -50,7 +53,7 @@ export interface Services {
 export interface Features {
   readonly services: Services;
   /** What the queue does for each kind of job. */
-  readonly handlers: Record<'restoration' | 'photo', JobHandler>;
+  readonly handlers: Record<'restoration' | 'photo' | typeof DIAGNOSIS_JOB, JobHandler>;
   /** A context for what the service or its operator does by itself. */
   systemContext(signal?: AbortSignal): ServiceContext;
   /** Calls `listener` with the id of each session that ends; returns how to stop it. */
@@ -108,6 +111,16 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     decoding,
     uploadBudget,
     uploadDir,
+    now,
+  });
+  const diagnoses = createDiagnoses({
+    storage,
+    events,
+    queue,
+    pixels: mechanisms.pixels,
+    decoding,
+    limits: imageLimits,
+    plan: planAuto,
     now,
   });
   const photos = createPhotos({ storage, events, queue, receiver, renditions, dependants: restorations });
@@ -171,11 +184,14 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     now,
   });
 
+  const preparing = { systemContext, log, retryDelaySeconds: config.retryDelaySeconds, now };
+
   return {
     services: {
       auth,
       photos,
       renditions,
+      diagnoses,
       models,
       restorations,
       submit,
@@ -197,7 +213,13 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     },
     handlers: {
       restoration: runner,
-      photo: createPreparer({ photos, systemContext, log, retryDelaySeconds: config.retryDelaySeconds, now }),
+      photo: createPreparer({ ...preparing, what: 'the renditions', work: photos.prepare }),
+      [DIAGNOSIS_JOB]: createPreparer({
+        ...preparing,
+        what: 'the diagnosis',
+        work: diagnoses.run,
+        giveUp: diagnoses.giveUp,
+      }),
     },
     systemContext,
     onSessionEnded(listener) {

@@ -91,10 +91,15 @@ export const OUTCOME = graphql(`
         name
       }
       report {
-        name
-        ran
-        strength
-        reason
+        steps {
+          name
+          ran
+          strength
+          reason
+        }
+        gate {
+          reason
+        }
       }
     }
   }

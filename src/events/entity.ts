@@ -4,6 +4,7 @@ import type { RestorationStage } from '../imaging/pipeline.ts';
 export const ACTIVITY_KINDS = {
   PHOTO_UPLOADED: 'A photo has been stored.',
   PHOTO_READY: 'The renditions of a photo have been made.',
+  PHOTO_DIAGNOSED: 'What is wrong with a photo has been measured.',
   PHOTO_CHANGED: 'A photo shows another attempt.',
   PHOTO_DELETED: 'A photo is gone, with all its restorations.',
   RESTORATION_CHANGED: 'A restoration has a new status or stage.',

@@ -2,6 +2,7 @@ import { defineEntity, p, type InferEntity } from '@mikro-orm/sqlite';
 import { SessionEntity, UserEntity } from '../auth/entity.ts';
 import { baseColumns } from '../db/columns.ts';
 import type { RenditionName } from '../imaging/renditions.ts';
+import type { Finding } from './findings.ts';
 
 /** An uploaded original, never altered. */
 export const PhotoEntity = defineEntity({
@@ -33,6 +34,33 @@ export const PhotoEntity = defineEntity({
   indexes: [{ properties: ['userId', 'id'] }, { properties: ['sessionId', 'id'] }],
 });
 export type Photo = InferEntity<typeof PhotoEntity>;
+
+/** A step that the default model would run. */
+export interface RecommendedStep {
+  readonly name: string;
+  /** 0–1. */
+  readonly strength: number;
+  readonly reason: string;
+}
+
+/** Kept as JSON. */
+export interface DiagnosisData {
+  readonly findings: readonly Finding[];
+  readonly summary: string;
+  readonly recommended: readonly RecommendedStep[];
+}
+
+/** What was measured on a photo; goes with it. */
+export const DiagnosisEntity = defineEntity({
+  name: 'Diagnosis',
+  tableName: 'diagnosis',
+  properties: {
+    ...baseColumns,
+    photoId: () => p.manyToOne(PhotoEntity).mapToPk().fieldName('photo_id').deleteRule('cascade').unique().index(false),
+    data: p.json().$type<DiagnosisData>(),
+  },
+});
+export type Diagnosis = InferEntity<typeof DiagnosisEntity>;
 
 /** A derived file of a photo or of a restoration. */
 export const RenditionEntity = defineEntity({

@@ -10,6 +10,7 @@ import type { RenditionName } from '../imaging/renditions.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { IncomingFile } from '../storage/spool.ts';
 import type { Storage } from '../storage/storage.ts';
+import { DIAGNOSIS_JOB } from './diagnosis.ts';
 import { PhotoEntity, type Photo, type Rendition } from './entity.ts';
 import { photoConditions, type PhotoFilter } from './filter.ts';
 import type { Receiver } from './receive.ts';
@@ -69,7 +70,7 @@ export function createPhotos(deps: {
   async function erase(ctx: ServiceContext, photos: readonly Owned<Photo>[]): Promise<void> {
     if (photos.length === 0) return;
     const ids = photos.map((photo) => photo.id);
-    const { deleted, keys, gone, stop } = await ctx.em.transactional(async (em) => {
+    const { deleted, keys, gone, stops } = await ctx.em.transactional(async (em) => {
       const dependants = await deps.dependants.of(em, ids);
       const owners = [...ids, ...dependants.ownerIds];
       const files = [...photos, ...(await renditions.of(em, owners))].map((file) => file.storageKey);
@@ -82,24 +83,26 @@ export function createPhotos(deps: {
           appended.push(await events.append(em, { kind: 'PHOTO_DELETED', sessionId, photoId: id }));
       }
       const { gone: end, storageKeys } = dependants;
-      const stopped = await queue.remove(em, 'photo', ids);
-      return { deleted: appended, keys: [...files, ...storageKeys], gone: end, stop: stopped };
+      const stopped = [await queue.remove(em, 'photo', ids), await queue.remove(em, DIAGNOSIS_JOB, ids)];
+      return { deleted: appended, keys: [...files, ...storageKeys], gone: end, stops: stopped };
     });
     for (const event of deleted) events.publish(event);
-    await Promise.all([gone(), stop()]);
+    await Promise.all([gone(), ...stops.map((stop) => stop())]);
     await deleteFiles(ctx, storage, keys);
   }
 
-  /** Makes the rows of new renditions visible; false when the photo has gone meanwhile. */
+  /** Makes the rows of new renditions visible, and has the photo diagnosed next; false when it has gone meanwhile. */
   async function publishRenditions(ctx: ServiceContext, photoId: string, rows: readonly Rendition[]): Promise<boolean> {
     const event = await ctx.em.transactional(async (em) => {
       const photo = await rowById(em, PhotoEntity, photoId);
       if (photo === undefined) return null;
       await renditions.insert(em, rows);
       const { sessionId } = photo;
+      await queue.add(em, { kind: DIAGNOSIS_JOB, refId: photoId, groupId: sessionId ?? photo.userId });
       return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
     });
     if (event) events.publish(event);
+    queue.wake();
     return event !== null;
   }
 

@@ -11,6 +11,7 @@ const RESTORATION = `
     photo {
       id originalFilename width height bytes dominantColor
       rendition(name: LARGE) { url(expiresIn: ${DAY}) }
+      diagnosis { summary findings { severity line } }
     }
     rendition(name: LARGE) { url(expiresIn: ${DAY}) }
     full: url(expiresIn: ${DAY})

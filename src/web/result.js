@@ -1,5 +1,6 @@
 import { sameOrigin } from './api.js';
 import { compare } from './compare.js';
+import { diagnosisOf } from './diagnosis.js';
 import { h } from './dom.js';
 import { bytesInWords, durationInWords, formatInWords, stepInWords } from './words.js';
 
@@ -54,5 +55,6 @@ export function result(restoration) {
         durationMs !== null && fact('Took', durationInWords(durationMs)),
       ),
     ),
+    ...diagnosisOf(photo),
   ];
 }

@@ -199,7 +199,7 @@ export type RestorationOutcomeQueryVariables = Exact<{
 }>;
 
 
-export type RestorationOutcomeQuery = { restoration: { modelId: string, model: { name: string } | null, report: Array<{ name: string, ran: boolean, strength: number, reason: string }> } | null };
+export type RestorationOutcomeQuery = { restoration: { modelId: string, model: { name: string } | null, report: { steps: Array<{ name: string, ran: boolean, strength: number, reason: string }>, gate: { reason: string } | null } | null } | null };
 
 export type CancelRestorationMutationVariables = Exact<{
   id: string;
@@ -310,10 +310,15 @@ export const RestorationOutcomeDocument = new TypedDocumentString(`
       name
     }
     report {
-      name
-      ran
-      strength
-      reason
+      steps {
+        name
+        ran
+        strength
+        reason
+      }
+      gate {
+        reason
+      }
     }
   }
 }

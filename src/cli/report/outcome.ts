@@ -22,5 +22,5 @@ export interface Outcome {
 
 /** Reads the answer of the service: the only place that knows the shape of its report. */
 export function outcomeOf({ model, modelId, report }: Restoration): Outcome {
-  return { model: model?.name ?? modelId, steps: report, verdict: null };
+  return { model: model?.name ?? modelId, steps: report?.steps ?? [], verdict: report?.gate?.reason ?? null };
 }

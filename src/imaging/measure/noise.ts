@@ -60,7 +60,7 @@ export function noiseFrom(sample: NoiseSample, half: NoiseSample, quality: numbe
   const lost = Math.min(MOST_LOST, (LOST * (1 - quality / 100)) / Math.max(bounded, 1e-3));
   const sigma = bounded * (1.02 + 0.12 * (1 - Math.min(1, high))) * Math.exp(lost);
   return {
-    sigma: sigma * ramp(noisy, 0.1, 0.4) * ramp(sigma, CLEAN.from, CLEAN.to),
+    sigma: sigma * ramp(noisy, 0.1, 0.4) * ramp(bounded, CLEAN.from, CLEAN.to),
     luma: rms(spectrum.luma),
     chroma: rms(spectrum.chroma),
     spectrum,

@@ -1,0 +1,41 @@
+import sharp from 'sharp';
+import type { Nets } from '../nets.ts';
+import { BINS } from '../pixels/histogram.ts';
+import type { PixelPool } from '../pixels/pool.ts';
+import { createRaster, readRaster, type Channels, type Raster } from '../raster.ts';
+
+/** Longest side of the copy that is looked at, in pixels. */
+const SIDE = 1024;
+/** Probability of damage from which a pixel counts. */
+const DAMAGED = 0.5;
+
+/**
+ * Share of the pixels, 0–1, that the net for masks takes for scratches, dust and creases, on a reduced copy; null where there is no
+ * such net. Throws the signal's reason, or what the net throws.
+ */
+export async function damageCoverage(
+  source: Raster,
+  { nets, pixels, signal }: { nets: Nets | undefined; pixels: PixelPool; signal: AbortSignal },
+): Promise<number | null> {
+  const net = nets?.find('mask', 'BALANCED');
+  if (net === undefined) return null;
+  const small = await reduced(source, signal);
+  const { width, height } = small;
+  const mask = createRaster({ width, height, channels: 1, depth: 8 });
+  await net.run(small, mask, { controls: {}, signal });
+  const parts = await pixels.run('histogram', { source: mask, cell: 1, border: 0 }, { width, height, signal });
+  const damaged = parts.reduce((sum, { counts }) => sum + above(counts[0] ?? []), 0);
+  return damaged / (width * height);
+}
+
+const above = (counts: readonly number[]): number => counts.slice(DAMAGED * BINS).reduce((a, b) => a + b, 0);
+
+async function reduced(source: Raster, signal: AbortSignal): Promise<Raster> {
+  const { data, width, height, channels } = source;
+  if (Math.max(width, height) <= SIDE) return source;
+  const image = sharp(data, { raw: { width, height, channels: channels as Channels } });
+  const { data: png } = await image.resize(SIDE, SIDE, { fit: 'inside' }).png({ compressionLevel: 1 }).toBuffer({
+    resolveWithObject: true,
+  });
+  return readRaster(sharp(png), signal);
+}

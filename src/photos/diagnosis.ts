@@ -1,0 +1,125 @@
+import type { EntityManager } from '@mikro-orm/sqlite';
+import type { ServiceContext } from '../db/context.ts';
+import { newId } from '../db/ids.ts';
+import { readAll } from '../db/reader.ts';
+import { chunksOf, rowById, selectRows } from '../db/rows.ts';
+import { AppError, type ErrorCode } from '../errors.ts';
+import type { Events } from '../events/service.ts';
+import { fileQuality } from '../imaging/file-quality.ts';
+import type { ImageLimits } from '../imaging/limits.ts';
+import { damageCoverage } from '../imaging/measure/coverage.ts';
+import { measure } from '../imaging/measure/measure.ts';
+import type { Measurements } from '../imaging/measure/measurements.ts';
+import type { Nets } from '../imaging/nets.ts';
+import type { StepReport } from '../imaging/report.ts';
+import type { PixelPool } from '../imaging/pixels/pool.ts';
+import { readPicture } from '../imaging/read.ts';
+import type { Gate } from '../limits/gate.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Storage } from '../storage/storage.ts';
+import { DiagnosisEntity, PhotoEntity, type Diagnosis, type DiagnosisData, type Photo } from './entity.ts';
+import { findingsOf, summaryOf } from './findings.ts';
+
+/** The kind of its jobs. */
+export const DIAGNOSIS_JOB = 'diagnosis';
+
+/** What another try does not mend. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set(['CORRUPT_IMAGE', 'UNSUPPORTED_IMAGE', 'IMAGE_TOO_LARGE']);
+
+const UNREADABLE: DiagnosisData = {
+  findings: [],
+  summary: 'This photo could not be measured: its file cannot be read.',
+  recommended: [],
+};
+
+/** What is wrong with a photo: measured once, in the queue, and kept. */
+export function createDiagnoses(deps: {
+  storage: Storage;
+  events: Events;
+  queue: Queue;
+  pixels: PixelPool;
+  /** Left out = damage is not looked for. */
+  nets?: Nets | undefined;
+  decoding: Gate;
+  limits: ImageLimits;
+  /** What the default model would do by these measurements. */
+  plan: (measurements: Measurements) => readonly StepReport[];
+  now: () => number;
+}) {
+  const { storage, events, queue, pixels, nets } = deps;
+
+  async function diagnose(photo: Photo, signal: AbortSignal): Promise<DiagnosisData> {
+    await using file = await storage.local(photo.storageKey);
+    if (file === null) return UNREADABLE;
+    const { format } = photo;
+    const raster = await readPicture(file.path, format, {
+      limits: deps.limits,
+      signal,
+      whenRoom: (bytes, decode) => deps.decoding.run(bytes, signal, decode),
+    });
+    const quality = await fileQuality(file.path, format, signal);
+    const measurements = await measure(raster, { pixels, signal, fileQuality: quality });
+    const findings = findingsOf(measurements, await damageCoverage(raster, { nets, pixels, signal }));
+    const steps = deps.plan(measurements).filter(({ ran }) => ran);
+    const recommended = steps.map(({ name, strength, reason }) => ({ name, strength, reason }));
+    return { findings, summary: summaryOf(findings), recommended };
+  }
+
+  const isThere = async (em: EntityManager, photoId: string): Promise<boolean> =>
+    (await diagnoses.of(em, [photoId])).length > 0;
+
+  /** Nothing is written where the photo has gone meanwhile, or somebody was faster. */
+  async function write(ctx: ServiceContext, photoId: string, data: DiagnosisData): Promise<void> {
+    const event = await ctx.em.transactional(async (em) => {
+      const photo = await rowById(em, PhotoEntity, photoId);
+      if (photo === undefined || (await isThere(em, photoId))) return null;
+      await em.insert(DiagnosisEntity, { id: newId(), createdAt: new Date(deps.now()), photoId, data });
+      const { sessionId } = photo;
+      return sessionId === null ? null : events.append(em, { kind: 'PHOTO_DIAGNOSED', sessionId, photoId });
+    });
+    if (event !== null) events.publish(event);
+  }
+
+  const diagnoses = {
+    /** Of several photos at once; those that have one. */
+    async of(em: EntityManager, photoIds: readonly string[]): Promise<Diagnosis[]> {
+      const rows: Diagnosis[] = [];
+      for (const ids of chunksOf(photoIds)) {
+        const marks = ids.map(() => '?').join(', ');
+        rows.push(...(await selectRows(em, DiagnosisEntity, `where t.photo_id in (${marks})`, ids)));
+      }
+      return rows;
+    },
+
+    /** Has a photo diagnosed that came in before there were diagnoses; once, however often it is asked for. */
+    async request(ctx: ServiceContext, photo: Photo): Promise<void> {
+      const waiting = await readAll(ctx.em, `select 1 from job where kind = '${DIAGNOSIS_JOB}' and ref_id = ?`, [
+        photo.id,
+      ]);
+      if (waiting.length > 0) return;
+      const groupId = photo.sessionId ?? photo.userId;
+      await ctx.em.transactional((em) => queue.add(em, { kind: DIAGNOSIS_JOB, refId: photo.id, groupId }));
+      queue.wake();
+    },
+
+    /**
+     * Works on one job: measures the photo and announces the diagnosis; a second time nothing is done. A file that is no picture any more
+     * gets a diagnosis that says so. Throws what another try may mend, and the signal's reason.
+     */
+    async run(ctx: ServiceContext, photoId: string): Promise<void> {
+      const photo = await rowById(ctx.em, PhotoEntity, photoId);
+      if (photo === undefined || (await isThere(ctx.em, photoId))) return;
+      const data = await diagnose(photo, ctx.signal).catch((error: unknown) => {
+        if (!ctx.signal.aborted && error instanceof AppError && FOR_GOOD.has(error.code)) return UNREADABLE;
+        throw error;
+      });
+      await write(ctx, photoId, data);
+    },
+
+    /** After the last try. */
+    giveUp: (ctx: ServiceContext, photoId: string): Promise<void> => write(ctx, photoId, UNREADABLE),
+  };
+  return diagnoses;
+}
+
+export type Diagnoses = ReturnType<typeof createDiagnoses>;

@@ -1,0 +1,211 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { localId } from '../src/graphql/global-id.ts';
+import { damageCoverage } from '../src/imaging/measure/coverage.ts';
+import type { Measurements } from '../src/imaging/measure/measurements.ts';
+import type { Nets, PictureNet } from '../src/imaging/nets.ts';
+import { createPixelPool } from '../src/imaging/pixels/pool.ts';
+import { createRaster } from '../src/imaging/raster.ts';
+import { findingsOf, summaryOf } from '../src/photos/findings.ts';
+import { fade, grain, photoPath, readPhoto } from './fixtures/damage.ts';
+import { startApp, UPLOAD, type TestApp } from './helpers/app.ts';
+import { ACTIVITY, collect, idle, socketClient, sql } from './helpers/service.ts';
+import { folderForTest } from './helpers/scripted.ts';
+
+const coffee = await readPhoto(photoPath('coffee.png'));
+const DELETE = 'mutation ($id: ID!) { deletePhoto(input: { id: $id }) { deletedPhotoId } }';
+const ASK = `query ($id: ID!) { photo(id: $id) { diagnosis {
+  summary findings { kind value severity line } noise { value severity line } jpegQuality { value severity } fade { severity }
+  softness { value } damageCoverage { value line } monochrome { value } recommended { name strength reason } } } }`;
+
+let app: TestApp;
+let token: string;
+/** Faded, with grain, saved as JPEG 50. */
+let aged: Buffer;
+let clean: Buffer;
+beforeAll(async () => {
+  app = await startApp();
+  token = await app.guest();
+  const { data, width, height } = grain(fade(coffee), 14);
+  aged = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 50 })
+    .toBuffer();
+  clean = await sharp(photoPath('coffee.png')).png({ compressionLevel: 1 }).toBuffer();
+});
+afterAll(() => app.close());
+
+const upload = async (bytes: Uint8Array, as = token): Promise<string> => {
+  const { data, errors } = await app.upload(UPLOAD, { file: { bytes } }, {}, as);
+  if (errors.length > 0) throw new Error(JSON.stringify(errors));
+  return data.uploadPhoto.photo.id;
+};
+const ask = async (id: string, on = app, as = token): Promise<any> => (await on.ok(ASK, { id }, as)).photo.diagnosis;
+const diagnosed = async (id: string, on = app, as = token): Promise<any> => {
+  await expect.poll(() => ask(id, on, as), { timeout: 60_000, interval: 100 }).not.toBeNull();
+  return ask(id, on, as);
+};
+const rowsOf = (id: string): Promise<any[]> =>
+  sql<any>(app, 'select * from diagnosis where photo_id = ?', [localId('Photo', id)]);
+const eventsOf = (id: string): Promise<any[]> =>
+  sql<any>(app, "select * from event where kind = 'PHOTO_DIAGNOSED' and photo_id = ?", [localId('Photo', id)]);
+
+describe('Photo.diagnosis', { timeout: 90_000 }, () => {
+  it('is announced after the upload and says what is wrong, and what would be done', async () => {
+    const mine = await app.guest();
+    const after = Buffer.from('e0').toString('base64url');
+    const events = collect(socketClient(app, mine), ACTIVITY, { after }, ({ kind }) => kind === 'PHOTO_DIAGNOSED');
+    const id = await upload(aged, mine);
+    const { photo } = (await events).at(-1);
+    expect(photo.id).toBe(id);
+    const diagnosis = await ask(id, app, mine);
+    expect(Math.abs(diagnosis.jpegQuality.value - 50)).toBeLessThanOrEqual(2);
+    expect(diagnosis.jpegQuality.severity).toBe('STRONG');
+    expect(diagnosis.noise.value / 14).toBeGreaterThan(0.7);
+    expect(diagnosis.noise.value / 14).toBeLessThan(1.3);
+    expect(diagnosis.noise.line).toMatch(/grain: σ \d+\.\d of 255/);
+    expect(diagnosis.fade.severity).toBe('STRONG');
+    expect(diagnosis.damageCoverage.value).toBeNull();
+    expect(diagnosis.damageCoverage.line).toContain('could not be looked for');
+    expect(diagnosis.summary).toContain('grain');
+    expect(diagnosis.recommended.map(({ name }: { name: string }) => name)).toEqual(
+      expect.arrayContaining(['denoise', 'tone']),
+    );
+  });
+
+  it('finds nothing on an undamaged photo and would leave it as it is', async () => {
+    const diagnosis = await diagnosed(await upload(clean));
+    expect(diagnosis.findings.filter(({ severity }: { severity: string }) => severity !== 'NONE')).toEqual([]);
+    expect(diagnosis.jpegQuality.value).toBe(100);
+    expect(diagnosis.noise.value).toBeLessThan(1);
+    expect(diagnosis.summary).toBe('No damage was found that could be measured.');
+    expect(diagnosis.recommended).toEqual([]);
+  });
+
+  it('is made when it is asked for of a photo from before there were any, once', async () => {
+    const id = await upload(clean);
+    await idle(app);
+    await sql(app, 'delete from diagnosis where photo_id = ?', [localId('Photo', id)]);
+    expect(await Promise.all([ask(id), ask(id), ask(id)])).toEqual([null, null, null]);
+    await diagnosed(id);
+    await idle(app);
+    expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('says so where the file cannot be read any more', async () => {
+    const id = await upload(await sharp(clean).extract({ left: 0, top: 0, width: 90, height: 80 }).png().toBuffer());
+    await idle(app);
+    await sql(app, 'delete from diagnosis where photo_id = ?', [localId('Photo', id)]);
+    const [row] = await sql<any>(app, 'select storage_key as key from photo where id = ?', [localId('Photo', id)]);
+    await writeFile(join(app.dataDir, row.key), 'no picture');
+    const diagnosis = await diagnosed(id);
+    expect(diagnosis).toMatchObject({ findings: [], noise: null, recommended: [] });
+    expect(diagnosis.summary).toContain('cannot be read');
+  });
+
+  it('is made once, whoever else works on it, and announced once', async () => {
+    const id = await upload(aged);
+    await idle(app);
+    const context = app.app.systemContext();
+    await sql(app, 'delete from diagnosis where photo_id = ?', [localId('Photo', id)]);
+    const again = () => app.app.services.diagnoses.run(context, localId('Photo', id)!);
+    const before = (await eventsOf(id)).length;
+    await Promise.all([again(), again()]);
+    await again();
+    expect(await rowsOf(id)).toHaveLength(1);
+    expect(await eventsOf(id)).toHaveLength(before + 1);
+  });
+
+  it('goes with its photo, also while it is made', async () => {
+    const id = await upload(await sharp(aged).rotate(90).png().toBuffer());
+    await idle(app);
+    expect(await rowsOf(id)).toHaveLength(1);
+    await sql(app, 'delete from diagnosis where photo_id = ?', [localId('Photo', id)]);
+    const running = app.app.services.diagnoses.run(app.app.systemContext(), localId('Photo', id)!);
+    running.catch(() => {});
+    await app.ok(DELETE, { id }, token);
+    await running.catch(() => {});
+    expect(await rowsOf(id)).toEqual([]);
+    expect(await eventsOf(id)).toEqual([]);
+    expect(await sql(app, "select 1 from job where kind = 'diagnosis'")).toEqual([]);
+  });
+
+  it('is made by the next process where this one has stopped in the middle', async () => {
+    const DATA_DIR = await folderForTest();
+    const first = await startApp({ DATA_DIR, SHUTDOWN_GRACE_SECONDS: '0' });
+    const mine = await first.guest();
+    const { data } = await first.upload(UPLOAD, { file: { bytes: aged } }, {}, mine);
+    await expect
+      .poll(() => sql(first, 'select 1 from job where lease_owner is not null'), { interval: 5 })
+      .not.toEqual([]);
+    await first.close();
+    const second = await startApp({ DATA_DIR });
+    try {
+      expect(await diagnosed(data.uploadPhoto.photo.id, second, mine)).toMatchObject({ noise: { severity: 'STRONG' } });
+    } finally {
+      await second.close();
+    }
+  });
+});
+
+describe('what measurements mean', () => {
+  const measurements = (sigma: number, quality: number): Measurements => ({
+    width: 1,
+    height: 1,
+    monochrome: false,
+    noise: { sigma, luma: sigma, chroma: 0, spectrum: { luma: [], chroma: [] }, confidence: 1 },
+    tone: { luminance: { black: 0, white: 1, mean: 0.5 }, channels: [], fade: 0, cast: 0 },
+    sharpness: { blurSigma: null },
+    jpeg: { blocking: 1, visible: false, quality },
+  });
+  const severities = (sigma: number, quality: number, coverage: number | null) =>
+    findingsOf(measurements(sigma, quality), coverage)
+      .filter(({ kind }) => ['NOISE', 'JPEG', 'DAMAGE'].includes(kind))
+      .map(({ severity }) => severity);
+
+  it.each([
+    [0, 100, null, ['NONE', 'NONE', 'NONE']],
+    [2, 92, 0, ['NONE', 'NONE', 'NONE']],
+    [3, 85, 0.001, ['SLIGHT', 'SLIGHT', 'SLIGHT']],
+    [8, 60, 0.005, ['CLEAR', 'CLEAR', 'CLEAR']],
+    [20, 30, 0.02, ['STRONG', 'STRONG', 'STRONG']],
+  ])('grain %d, quality %d, damage on %d', (sigma, quality, coverage, expected) => {
+    expect(severities(sigma, quality, coverage)).toEqual(expected);
+  });
+
+  it('sums them up, the worst first', () => {
+    expect(summaryOf(findingsOf(measurements(3, 30), null))).toBe('Found, the worst first: JPEG compression, grain.');
+  });
+});
+
+describe('damageCoverage', () => {
+  const signal = new AbortController().signal;
+  const pixels = createPixelPool();
+  afterAll(() => pixels.close());
+  const source = createRaster({ width: 2000, height: 1000, channels: 3, depth: 8 });
+  const seen: number[] = [];
+  /** Takes the left tenth of every row for damage. */
+  const net: PictureNet = {
+    name: 'mask',
+    task: 'mask',
+    scale: 1,
+    controls: [],
+    cost: 100,
+    run: async (small, mask) => {
+      seen.push(small.width, small.height, mask.channels);
+      mask.data.forEach((_, i) => (mask.data[i] = i % mask.width < mask.width / 10 ? 200 : 60));
+    },
+  };
+
+  it('is the share of pixels that the net flags on a reduced copy', async () => {
+    const nets: Nets = { find: (task) => (task === 'mask' ? net : undefined) };
+    expect(await damageCoverage(source, { nets, pixels, signal })).toBeCloseTo(0.1, 2);
+    expect(seen).toEqual([1024, 512, 1]);
+  });
+
+  it('is null where there is no such net', async () => {
+    expect(await damageCoverage(source, { nets: { find: () => undefined }, pixels, signal })).toBeNull();
+    expect(await damageCoverage(source, { nets: undefined, pixels, signal })).toBeNull();
+  });
+});
