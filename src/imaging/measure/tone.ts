@@ -33,9 +33,7 @@ export function toneFrom(histogram: HistogramSums, monochrome: boolean): ToneMea
   const whole = luminance ?? { black: 0, white: 1, mean: 0.5 };
   const channels = colours.length === 3 ? colours : [whole];
   const brightest = Math.max(...channels.map((channel) => channel.white));
-  const fade = Math.sqrt(
-    (monochrome ? ramp(whole.black, 0.05, 0.11) : ramp(whole.black, 0.08, 0.13)) * ramp(1 - brightest, 0.07, 0.12),
-  );
+  const fade = Math.sqrt(ramp(whole.black, 0.08, 0.13) * ramp(1 - brightest, 0.07, 0.12));
   const whites = channels.map((channel) => channel.white);
   const cast = monochrome ? 0 : fade * ramp(brightest - Math.min(...whites), 0.04, 0.1);
   return { luminance: whole, channels, fade, cast };

@@ -5,6 +5,8 @@ import { colourChannels, createRaster, maxSample, type Depth } from '../raster.t
 /** Where the black and the white point of a faded photo are brought to, 0–1. */
 const BLACK = 0.03;
 const WHITE = 0.96;
+/** So far from full black and full white the line begins to bend. */
+const KNEE = 0.01;
 /** No channel is stretched more than this against the least stretched one: what is missing there may be the scene. */
 const MOST_CAST = 1.6;
 /** Faded without a cast may also be a photo that is low in contrast by nature, so that only part of it is done. */
@@ -55,18 +57,26 @@ function toneTables(
   return ranges.map(({ black, white }) => table(depth, black, Math.max(white, black + narrowest), strength));
 }
 
-/** Straight between the points; beyond them a gentler line to full black and full white, so that nothing clips. */
+/**
+ * A straight line, as fading is one: whatever bends it takes drawing away from the shadows or the lights. It ends softly just before
+ * full black and full white, so that nothing clips.
+ */
 function table(depth: Depth, black: number, white: number, strength: number): Uint16Array<SharedArrayBuffer> {
   const top = maxSample({ depth });
+  const slope = (WHITE - BLACK) / (white - black);
   const out = new Uint16Array(new SharedArrayBuffer((top + 1) * 2));
   for (let i = 0; i <= top; i++) {
     const level = i / top;
-    let stretched = BLACK + ((level - black) / (white - black)) * (WHITE - BLACK);
-    if (level < black) stretched = (level / black) * BLACK;
-    else if (level > white) stretched = WHITE + ((level - white) / (1 - white)) * (1 - WHITE);
+    const stretched = softly(BLACK + (level - black) * slope);
     out[i] = Math.round((level + strength * (stretched - level)) * top);
   }
   return out;
+}
+
+/** As it is between the knees, with a slope that falls to nothing beyond them. */
+function softly(level: number): number {
+  if (level < KNEE) return KNEE * Math.exp((level - KNEE) / KNEE);
+  return level > 1 - KNEE ? 1 - KNEE * Math.exp((1 - KNEE - level) / KNEE) : level;
 }
 
 function percent(level: number): string {
