@@ -19,6 +19,7 @@ const RANKS: Record<string, number> = {
   limits: 2,
   imaging: 2,
   queue: 2,
+  inference: 2.5,
   backup: 3,
   providers: 3,
   graphql: 3,
