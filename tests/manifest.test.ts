@@ -37,7 +37,7 @@ describe('a manifest', () => {
   it('is read whole, with defaults for what it leaves out', async () => {
     const path = join(folder, 'upscale-2x.json');
     await writeFile(path, JSON.stringify(GOOD));
-    expect(await readManifest(path)).toMatchObject({ ...GOOD, padding: 'mirror', fixedSize: false, parameters: {} });
+    expect(await readManifest(path)).toMatchObject({ ...GOOD, fixedSize: false, parameters: {} });
     const { layout: _layout, range: _range, colours: _colours, multiple: _multiple, ...short } = GOOD;
     expect(parseManifest(JSON.stringify(short), 'short.json')).toMatchObject({ range: [0, 1], multiple: 1 });
   });

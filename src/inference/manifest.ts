@@ -62,8 +62,8 @@ const schema = z
     controls: z.array(z.string().min(1)).max(8).default([]),
     /** Both sides of what the model is given are multiples of this. */
     multiple: z.number().int().min(1).max(512).default(1),
-    /** How a tile is filled up to `multiple` or to the fixed size. */
-    padding: z.enum(['mirror', 'edge']).default('mirror'),
+    /** How a picture goes on beyond its border, where a tile has to be filled up: by reflection. */
+    padding: z.literal('mirror').default('mirror'),
     /** In pixels of the input: side of a tile with its overlap, and how far neighbours overlap. */
     tile: z
       .strictObject({ size: z.number().int().min(16).max(4096), overlap: z.number().int().min(0).max(512) })

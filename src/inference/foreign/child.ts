@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { createRaster, type Raster } from '../../imaging/raster.ts';
+import { disagreement } from './facts.ts';
+import { createLoadedModel, RunFailure } from './model.ts';
+import { problemOfModelFile } from './onnx-file.ts';
+import { PICTURES, type OpenRequest, type Reply, type Request, type RunRequest } from './protocol.ts';
+import { openSession, type OpenSession } from './session.ts';
+import { RUN_TASK } from './tasks/index.ts';
+import { receive, send } from './transfer.ts';
+import type { Manifest } from '../manifest.ts';
+
+/**
+ * The process in which one model of somebody else's runs. It knows nothing of the service: it is told a file, and then given
+ * pictures, one at a time.
+ */
+const MOST_BYTES = 2 ** 31 - 1;
+const pictures = new Socket({ fd: PICTURES, readable: true, writable: true });
+
+function tell(reply: Reply): void {
+  process.send?.(reply);
+}
+
+class Refused extends Error {}
+
+async function readModel(path: string): Promise<Buffer> {
+  const { size } = await stat(path).catch(() => {
+    throw new Refused('is missing: put it beside its manifest, or take the manifest out');
+  });
+  if (size === 0) throw new Refused('is empty: fetch or export it again');
+  if (size > MOST_BYTES) throw new Refused('is larger than 2 GB: use a smaller model');
+  return readFile(path);
+}
+
+async function open(request: OpenRequest): Promise<OpenSession> {
+  const { path, manifest, executionProviders } = request;
+  const bytes = await readModel(path);
+  const problem = problemOfModelFile(bytes);
+  if (problem !== undefined) throw new Refused(problem);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (manifest !== undefined && manifest.sha256 !== sha256) {
+    throw new Refused(
+      'is not the file that its manifest was written for (another SHA-256): fetch it again, or run `models add` anew',
+    );
+  }
+  // From the bytes that were hashed: the file may be another one by now.
+  const session = await openSession(bytes, executionProviders).catch((error: unknown) => {
+    throw new Refused(`cannot be loaded (${(error as Error).message.split('\n')[0]?.slice(0, 300)}): export it again`);
+  });
+  const wrong = manifest === undefined ? undefined : disagreement(session.facts, manifest);
+  if (wrong !== undefined) throw new Refused(wrong);
+  tell({ kind: 'opened', facts: session.facts, sha256, bytes: bytes.length, notes: session.notes });
+  return session;
+}
+
+const isConstant = ({ data }: Raster): boolean => data.every((sample) => sample === data[0]);
+
+async function run(session: OpenSession, manifest: Manifest, request: RunRequest): Promise<void> {
+  const source = createRaster(request.shape);
+  await receive(pictures, source.data);
+  const mask = request.masked ? new Uint8Array(source.width * source.height) : undefined;
+  if (mask !== undefined) await receive(pictures, mask);
+  const work = RUN_TASK[manifest.task];
+  if (work === undefined)
+    throw new RunFailure('PROVIDER_REJECTED', `No model of the task ${manifest.task} can be run.`);
+  const result = await work(createLoadedModel(session, manifest, request), {
+    source,
+    mask,
+    options: request,
+    async onTile(done, total) {
+      tell({ kind: 'tile', done, total });
+      // A model runs on this thread: what was told must be out before it does.
+      await turn();
+    },
+  });
+  if (isConstant(result) && !isConstant(source)) {
+    throw new RunFailure('PROVIDER_REJECTED', 'The model answered a picture of one single colour.');
+  }
+  const { width, height, channels, depth } = result;
+  tell({ kind: 'done', shape: { width, height, channels, depth } });
+  await send(pictures, result.data);
+}
+
+let ready: Promise<{ session: OpenSession; manifest: Manifest | undefined }> | undefined;
+
+/** Held, or it would be collected. */
+let watch: Worker | undefined;
+
+function handle(request: Request): void {
+  if (request.kind === 'open') {
+    if (watch !== undefined) return;
+    const { maxMemory, manifest } = request;
+    watch = new Worker(new URL('./watch.ts', import.meta.url), {
+      execArgv: [],
+      workerData: { maxMemory, parent: process.ppid },
+    });
+    ready = open(request).then((session) => ({ session, manifest }));
+    ready.catch((error: unknown) => tell({ kind: 'refused', reason: (error as Error).message }));
+    return;
+  }
+  void ready
+    ?.then(({ session, manifest }) => (manifest === undefined ? undefined : run(session, manifest, request)))
+    .catch((error: unknown) => {
+      const failure = error instanceof RunFailure ? error : new RunFailure('PROVIDER_UNAVAILABLE', String(error));
+      tell({ kind: 'failed', code: failure.code, reason: failure.message });
+    });
+}
+
+process.on('message', handle);
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,215 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { AppError } from '../../errors.ts';
+import { createRaster, type Raster } from '../../imaging/raster.ts';
+import type { Manifest } from '../manifest.ts';
+import type { Facts } from './facts.ts';
+import { OVER_MEMORY, PICTURES, type Reply, type Request, type RunOptions } from './protocol.ts';
+import type { ExecutionProvider } from './session.ts';
+import { receive, send } from './transfer.ts';
+
+const CHILD = new URL('./child.ts', import.meta.url).pathname;
+/** Where util-linux puts it; it holds the memory down from outside, before it is taken. */
+const PRLIMIT = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
+/** Of what a process says on standard error the end is kept for the log. */
+const KEPT = 2000;
+const MEMORY_TROUBLE = new RegExp(`${OVER_MEMORY}|out of memory|bad_alloc|Cannot allocate`, 'i');
+
+export interface Limits {
+  /** Bytes that a process may take. */
+  readonly memory: number;
+  /** Milliseconds for loading a model. */
+  readonly loadMs: number;
+  /** Milliseconds for one tile. */
+  readonly tileMs: number;
+}
+
+export interface OpenOptions {
+  readonly path: string;
+  readonly manifest?: Manifest | undefined;
+  readonly executionProviders: readonly ExecutionProvider[];
+  readonly limits: Limits;
+}
+
+export interface Opened {
+  readonly facts: Facts;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly notes: readonly string[];
+}
+
+/** A model that cannot be used: its sentence stands behind the name of the file. */
+export class ModelRefused extends Error {}
+
+export interface PictureJob extends RunOptions {
+  readonly source: Raster;
+  /** One byte a pixel, 0 = leave. */
+  readonly mask?: Uint8Array | undefined;
+  readonly signal: AbortSignal;
+  readonly onTile: (done: number, total: number) => void;
+}
+
+/** A process with one model in it. */
+export interface ModelProcess {
+  /** @throws ModelRefused; AppError PROVIDER_TIMEOUT, INSUFFICIENT_MEMORY, PROVIDER_UNAVAILABLE; the signal's reason. */
+  open(signal: AbortSignal): Promise<Opened>;
+  /**
+   * One picture; not while another is under way. Whatever it throws but PROVIDER_REJECTED and BAD_USER_INPUT, the process is gone after it.
+   *
+   * @throws AppError with one of FailureCode or PROVIDER_TIMEOUT; the signal's reason.
+   */
+  run(job: PictureJob): Promise<Raster>;
+  readonly alive: boolean;
+  /** Ends it at once; resolves when it has ended. */
+  kill(): Promise<void>;
+}
+
+function start(memory: number, folder: string): ChildProcess {
+  const command = [process.execPath, '--no-warnings', CHILD];
+  const limited = PRLIMIT === undefined ? command : [PRLIMIT, `--data=${memory}`, '--core=0', '--', ...command];
+  const [file = '', ...args] = limited;
+  // Nothing of the service's environment: no secret in it is any business of a model's.
+  return spawn(file, args, { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'] });
+}
+
+/** Starts a process for a model; `open` loads it. */
+export function createModelProcess({ path, manifest, executionProviders, limits }: OpenOptions): ModelProcess {
+  const child = start(limits.memory, dirname(path));
+  const pictures = child.stdio[PICTURES] as Duplex;
+  const ended = Promise.withResolvers<void>();
+  let alive = true;
+  let said = '';
+  let listener: ((reply: Reply) => void) | undefined;
+
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-KEPT);
+  });
+  pictures.on('error', () => {});
+  child.on('message', (reply: Reply) => listener?.(reply));
+  child.on('error', (error) => {
+    said = `${said}\n${error.message}`;
+    gone();
+  });
+  child.on('close', gone);
+  function gone(): void {
+    alive = false;
+    ended.resolve();
+  }
+
+  /** Why it ended by itself. */
+  function lost(): AppError {
+    const cause = new Error(`exit ${child.exitCode ?? child.signalCode}: ${said.trim()}`);
+    return MEMORY_TROUBLE.test(said)
+      ? new AppError(
+          'INSUFFICIENT_MEMORY',
+          'The model took more memory than it may have here. Choose a smaller `tile.size` in its manifest, or a smaller model.',
+          { provider: 'onnx', cause },
+        )
+      : new AppError('PROVIDER_UNAVAILABLE', "The model's process ended in the middle of its work.", {
+          provider: 'onnx',
+          cause,
+        });
+  }
+
+  async function kill(): Promise<void> {
+    if (alive) child.kill('SIGKILL');
+    await ended.promise;
+  }
+
+  /**
+   * Sends a request and hears replies until `take` answers something. Silence for longer than `ms`, an abort or the end of the process
+   * end it, and the process with it.
+   */
+  async function converse<T>(
+    request: Request,
+    { ms, what, signal }: { ms: number; what: string; signal: AbortSignal },
+    take: (reply: Reply) => T | undefined,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const late = (): void =>
+      reject(
+        new AppError('PROVIDER_TIMEOUT', `The model took longer than ${Math.round(ms / 1000)} seconds for ${what}.`, {
+          provider: 'onnx',
+        }),
+      );
+    let timer = setTimeout(late, ms);
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    listener = (reply) => {
+      clearTimeout(timer);
+      timer = setTimeout(late, ms);
+      try {
+        const answer = take(reply);
+        if (answer !== undefined) resolve(answer);
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    void ended.promise.then(() => reject(lost()));
+    try {
+      if (!alive) throw lost();
+      child.send(request, () => {});
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      listener = undefined;
+    }
+  }
+
+  return {
+    get alive() {
+      return alive;
+    },
+    kill,
+
+    async open(signal) {
+      const request = { kind: 'open', path, manifest, executionProviders, maxMemory: limits.memory } as const;
+      try {
+        return await converse(request, { ms: limits.loadMs, what: 'loading', signal }, (reply) => {
+          if (reply.kind === 'refused') throw new ModelRefused(reply.reason);
+          return reply.kind === 'opened' ? reply : undefined;
+        });
+      } catch (error) {
+        await kill();
+        throw error;
+      }
+    },
+
+    async run({ source, mask, strength, parameters, signal, onTile }) {
+      const { data, ...shape } = source;
+      const request = { kind: 'run', shape, masked: mask !== undefined, strength, parameters } as const;
+      try {
+        const conversation = converse(request, { ms: limits.tileMs, what: 'one tile', signal }, (reply) => {
+          if (reply.kind === 'tile') onTile(reply.done, reply.total);
+          if (reply.kind === 'failed') throw new AppError(reply.code, reply.reason, { provider: 'onnx' });
+          return reply.kind === 'done' ? reply : undefined;
+        });
+        const sending = send(pictures, data, signal).then(() => mask && send(pictures, mask, signal));
+        // A process that is gone fails both; how it ended says more than a broken pipe.
+        sending.catch(() => {});
+        const done = await conversation;
+        await sending;
+        const scale = manifest?.scale ?? 1;
+        const { width, height, depth } = done.shape;
+        if (width !== shape.width * scale || height !== shape.height * scale || depth !== shape.depth) {
+          throw new AppError('PROVIDER_UNAVAILABLE', "The model's process answered a picture of another size.", {
+            provider: 'onnx',
+          });
+        }
+        const result = createRaster(done.shape);
+        await receive(pictures, result.data, signal);
+        return result;
+      } catch (error) {
+        const stays =
+          error instanceof AppError && (error.code === 'PROVIDER_REJECTED' || error.code === 'BAD_USER_INPUT');
+        if (stays) throw error;
+        await kill();
+        throw error instanceof AppError || signal.aborted ? error : lost();
+      }
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { RasterShape } from '../../imaging/raster.ts';
+import type { Manifest } from '../manifest.ts';
+import type { Facts } from './facts.ts';
+import type { ExecutionProvider } from './session.ts';
+
+/** Bytes of pictures go over this descriptor, both ways; everything else over Node's own channel. */
+export const PICTURES = 3;
+
+/** Loads a model; the first message, once. */
+export interface OpenRequest {
+  readonly kind: 'open';
+  readonly path: string;
+  /** Absent: only what the file says of itself is asked for. */
+  readonly manifest?: Manifest | undefined;
+  readonly executionProviders: readonly ExecutionProvider[];
+  /** Resident memory in bytes at which the process ends itself. */
+  readonly maxMemory: number;
+}
+
+export interface RunOptions {
+  /** 0–1: how much of what the model did is in the result; the rest is the source. */
+  readonly strength: number;
+  /** For the inputs under `parameters` in the manifest. */
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
+/** One picture; its samples follow, and then those of the mask where there is one: one byte a pixel, 0 = leave. */
+export interface RunRequest extends RunOptions {
+  readonly kind: 'run';
+  readonly shape: RasterShape;
+  readonly masked: boolean;
+}
+
+export type Request = OpenRequest | RunRequest;
+
+export type Reply =
+  | {
+      readonly kind: 'opened';
+      readonly facts: Facts;
+      readonly sha256: string;
+      readonly bytes: number;
+      readonly notes: readonly string[];
+    }
+  /** The model cannot be used; a sentence that says why and what to do. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** A tile begins; `done` of `total` lie behind. */
+  | { readonly kind: 'tile'; readonly done: number; readonly total: number }
+  /** Its samples follow. */
+  | { readonly kind: 'done'; readonly shape: RasterShape }
+  | { readonly kind: 'failed'; readonly code: FailureCode; readonly reason: string };
+
+export type FailureCode = 'PROVIDER_REJECTED' | 'INSUFFICIENT_MEMORY' | 'PROVIDER_UNAVAILABLE' | 'BAD_USER_INPUT';
+
+/** Written to standard error before the process ends itself for the memory it takes. */
+export const OVER_MEMORY = 'over the memory limit';
