@@ -1,4 +1,5 @@
 import { BackupError } from './backup/format.ts';
+import { addModelCommand } from './cli/add-model.ts';
 import { backupCommand } from './cli/backup.ts';
 import type { Command, CommandContext } from './cli/command.ts';
 import { cleanupCommand } from './cli/cleanup.ts';
@@ -6,6 +7,7 @@ import { doctorCommand } from './cli/doctor.ts';
 import { CliError, EXIT, reasonOf, UsageError, type Exit } from './cli/exit.ts';
 import { columns, exitCodes } from './cli/help.ts';
 import { abortOnSignals } from './cli/interrupt.ts';
+import { listModelsCommand } from './cli/list-own-models.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { restoreBackupCommand } from './cli/restore-backup.ts';
 import { restoreCommand } from './cli/restore.ts';
@@ -21,6 +23,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   restore: restoreCommand,
   serve: serveCommand,
   ...userCommands,
+  'models add': addModelCommand,
+  'models list': listModelsCommand,
   doctor: doctorCommand,
   cleanup: cleanupCommand,
   migrate: migrateCommand,

@@ -20,11 +20,13 @@ type Table = typeof VARIABLES;
 type Values = { readonly [K in keyof Table]: Table[K] extends Variable<infer T> ? T : never };
 
 /** The configuration, with every path resolved. Frozen. */
-export interface Config extends Omit<Values, 'databaseUrl' | 'storagePath' | 'maxConcurrentPerSession'> {
+export interface Config extends Omit<Values, 'databaseUrl' | 'storagePath' | 'modelsDir' | 'maxConcurrentPerSession'> {
   /** Absolute path of the SQLite file. */
   readonly databasePath: string;
   /** Absolute folder that storage keys are relative to. */
   readonly storagePath: string;
+  /** Absolute folder of the operator's own models; it need not exist. */
+  readonly modelsDir: string;
   readonly maxConcurrentPerSession: number;
   /** Bytes; 0 = no limit. */
   readonly maxUploadBytes: number;
@@ -94,13 +96,14 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   problems.push(...productionProblems(checked));
   if (problems.length > 0) throw new ConfigError(problems);
 
-  const { databaseUrl, storagePath, maxConcurrentPerSession, ...rest } = checked;
+  const { databaseUrl, storagePath, modelsDir, maxConcurrentPerSession, ...rest } = checked;
   const dataDir = resolve(rest.dataDir);
   return Object.freeze({
     ...rest,
     dataDir,
     databasePath: resolve(databaseUrl?.replace(/^(sqlite|file):(\/\/)?/, '') ?? join(dataDir, 'heirloom.sqlite')),
     storagePath: resolve(storagePath ?? dataDir),
+    modelsDir: resolve(modelsDir ?? join(dataDir, 'models')),
     maxConcurrentPerSession: maxConcurrentPerSession ?? Math.max(1, rest.maxConcurrentUploadsPerSession),
     maxUploadBytes: rest.maxUploadMb * 1e6,
   });

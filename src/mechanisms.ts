@@ -18,6 +18,7 @@ import type { Limiter } from './limits/limiter.ts';
 import { createMemoryLimiter } from './limits/memory.ts';
 import type { Log } from './log.ts';
 import { createBuiltinProvider } from './providers/builtin.ts';
+import { createOnnxProvider } from './providers/onnx.ts';
 import type { Provider } from './providers/provider.ts';
 import { createEventBus, type EventBus } from './pubsub/pubsub.ts';
 import { createLocalQueue } from './queue/local.ts';
@@ -99,6 +100,9 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const builtin = stack.adopt(createBuiltinProvider({ pixels, maxResultPixels, decoding }), (provider) =>
     provider.close?.(),
   );
+  const { modelsDir: folder, allowNoncommercialModels: allowRestricted, executionProviders } = config;
+  const own = { folder, allowRestricted, executionProviders, maxResultPixels, decoding, log };
+  const onnx = stack.adopt(await createOnnxProvider(own), (provider) => provider.close?.());
   const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
   const mechanisms: Mechanisms = {
     config,
@@ -119,7 +123,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     pixels,
     bus: createEventBus<Topics>(),
     queue: createLocalQueue({ fork, log }),
-    providers: [builtin],
+    providers: [builtin, onnx],
     imageLimits: { ...DEFAULT_LIMITS, maxMegapixels, maxSide, allowedMimeTypes },
     resultLimits: { ...DEFAULT_LIMITS, ...unlimited, maxMegapixels: largest(maxMegapixels, maxOutputMegapixels) },
   };

@@ -197,6 +197,24 @@ export const VARIABLES = {
     'Show the list of models only to people who are signed in.',
   ),
   defaultModel: variable('DEFAULT_MODEL', text, 'auto', 'Model used when a request names none.'),
+  modelsDir: variable(
+    'MODELS_DIR',
+    text.optional(),
+    undefined,
+    'Folder of your own models in ONNX form, each with a manifest; by default models in the data folder.',
+  ),
+  allowNoncommercialModels: variable(
+    'ALLOW_NONCOMMERCIAL_MODELS',
+    flag,
+    'false',
+    'Use models of your own whose licence forbids commercial use.',
+  ),
+  executionProviders: variable(
+    'ONNX_EXECUTION_PROVIDERS',
+    list.pipe(z.array(z.enum(['cpu', 'cuda', 'dml', 'coreml']))),
+    'cpu',
+    'What models of your own run on, comma separated, the first that works: cuda, dml, coreml; cpu is always the last.',
+  ),
   jobTimeoutSeconds: variable(
     'JOB_TIMEOUT_SECONDS',
     number(1).max(86_400),

@@ -5,16 +5,19 @@ import { requireUser } from '../auth/require.ts';
 import type { Capability, Provider } from '../providers/provider.ts';
 import type { Availability, Model } from './model.ts';
 
+/** Models of this provider are called by their own names, those of others by the provider's and theirs. */
+const UNPREFIXED = 'builtin';
+
 function builtInModels(provider: Provider): Model[] {
   return provider.models().map((model) => ({
-    id: model.name,
+    id: provider.id === UNPREFIXED ? model.name : `${provider.id}/${model.name}`,
     name: model.title,
     description: model.description,
     capability: model.capability,
     provider: provider.id,
     model: model.name,
     fixedParameters: {},
-    parameters: {},
+    parameters: { ...model.parameters },
     options: model.options,
     upscales: model.upscales,
     bytesPerPixel: model.bytesPerPixel,
@@ -62,7 +65,7 @@ export function createModels(deps: {
     if (provider === undefined) {
       return { available: false, reason: `The provider ${model.provider} is not configured on this server.` };
     }
-    return provider.status(signal);
+    return provider.status(signal, model.model);
   }
 
   function mayRead(ctx: ServiceContext): void {

@@ -16,8 +16,18 @@ export const CAPABILITIES = {
 export type Capability = keyof typeof CAPABILITIES;
 
 /** The options of a restoration that a model may understand; how the result is encoded is never its concern. */
-export const MODEL_OPTIONS = ['strength', 'upscale'] as const;
+export const MODEL_OPTIONS = ['strength', 'upscale', 'quality', 'repair', 'mask'] as const;
 export type ModelOption = (typeof MODEL_OPTIONS)[number];
+
+/** What `parameters` of a request may say to one model. */
+export interface ProviderParameter {
+  readonly type: 'number' | 'integer';
+  readonly default: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  /** One plain sentence. */
+  readonly description: string;
+}
 
 /** A model that a provider brings along without any configuration. */
 export interface ProviderModel {
@@ -38,6 +48,8 @@ export interface ProviderModel {
   readonly upscales: readonly (1 | 2 | 4)[];
   /** Working memory in bytes, at its peak: `input` per pixel of the photo plus `output` per pixel of the result. */
   readonly bytesPerPixel: { readonly input: number; readonly output: number };
+  /** What only this model knows, by name; default: nothing. */
+  readonly parameters?: Readonly<Record<string, ProviderParameter>>;
 }
 
 export interface RestoreOptions {
@@ -68,6 +80,11 @@ export interface RestoreRequest {
     readonly bytes: number;
     readonly mimeType: string;
   };
+  /**
+   * Damage as the owner of the photo has marked it, for models that take `mask`: a local grey PNG of the photo's size as
+   * displayed, white = damaged. Read it only.
+   */
+  readonly mask?: { readonly path: string };
 }
 
 export interface RestoreProgress {
@@ -128,8 +145,12 @@ export interface Provider {
   readonly id: string;
   /** Models it brings along. Models that need configuration come from the registry and are not listed here. */
   models(): readonly ProviderModel[];
-  /** Cheap enough to ask every few seconds; never throws except when aborted. */
-  status(signal: AbortSignal): Promise<ProviderStatus>;
+  /**
+   * Cheap enough to ask every few seconds; never throws except when aborted.
+   *
+   * @param model one of its own: whether just that one can be used. Absent: whether the provider is up.
+   */
+  status(signal: AbortSignal, model?: string): Promise<ProviderStatus>;
   /** One try at one photo. Holds no state between calls; several run at once. */
   restore(request: RestoreRequest, context: RestoreContext): Promise<RestoreResult>;
   /** Releases workers, sessions and sockets; calls under way are aborted. */

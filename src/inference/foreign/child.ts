@@ -17,6 +17,8 @@ import type { Manifest } from '../manifest.ts';
  * The process in which one model of somebody else's runs. It knows nothing of the service: it is told a file, and then given
  * pictures, one at a time.
  */
+/** Levels of a mask from which a pixel counts as damaged; a soft brush goes below. */
+const DAMAGED = 128;
 const MOST_BYTES = 2 ** 31 - 1;
 const pictures = new Socket({ fd: PICTURES, readable: true, writable: true });
 
@@ -62,7 +64,10 @@ async function run(session: OpenSession, manifest: Manifest, request: RunRequest
   const source = createRaster(request.shape);
   await receive(pictures, source.data);
   const mask = request.masked ? new Uint8Array(source.width * source.height) : undefined;
-  if (mask !== undefined) await receive(pictures, mask);
+  if (mask !== undefined) {
+    await receive(pictures, mask);
+    for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! >= DAMAGED ? 1 : 0;
+  }
   const work = RUN_TASK[manifest.task];
   if (work === undefined)
     throw new RunFailure('PROVIDER_REJECTED', `No model of the task ${manifest.task} can be run.`);

@@ -1,4 +1,4 @@
-import { TASKS, type Manifest } from '../manifest.ts';
+import type { Manifest } from '../manifest.ts';
 
 /** An input or output as the file declares it; a number of -1 in `shape` is a size that is open. */
 export interface Port {
@@ -88,7 +88,7 @@ function parameterProblem(inputs: readonly Port[], manifest: Manifest): string |
 export function disagreement({ inputs, outputs }: Facts, manifest: Manifest): string | undefined {
   const { task, scale, tile, fixedSize, controls } = manifest;
   if (controls.length > 0) return 'wants control planes, which only the models that ship with Heirloom are given';
-  if (task === 'mask') return `has the task mask (${TASKS.mask}), which no restoration uses from a model of your own`;
+  if (task === 'mask') return 'has the task mask, which no restoration uses from a model of your own: take it out';
   if (task === 'fill' && manifest.inputs.mask === undefined)
     return 'fills, and has no `inputs.mask` in the manifest: name it';
   if ((task === 'fill' || task === 'colourise') && manifest.colours === 'L') {

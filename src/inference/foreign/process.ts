@@ -45,7 +45,7 @@ export class ModelRefused extends Error {}
 
 export interface PictureJob extends RunOptions {
   readonly source: Raster;
-  /** One byte a pixel, 0 = leave. */
+  /** One byte a pixel, from 128 on = damaged. */
   readonly mask?: Uint8Array | undefined;
   readonly signal: AbortSignal;
   readonly onTile: (done: number, total: number) => void;
@@ -115,6 +115,7 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
 
   async function kill(): Promise<void> {
     if (alive) child.kill('SIGKILL');
+    alive = false;
     await ended.promise;
   }
 
@@ -174,7 +175,8 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
           return reply.kind === 'opened' ? reply : undefined;
         });
       } catch (error) {
-        await kill();
+        const gone = kill();
+        if (!signal.aborted) await gone;
         throw error;
       }
     },
@@ -207,7 +209,10 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
         const stays =
           error instanceof AppError && (error.code === 'PROVIDER_REJECTED' || error.code === 'BAD_USER_INPUT');
         if (stays) throw error;
-        await kill();
+        const gone = kill();
+        // Whoever cancels does not wait for the system to bury it.
+        if (signal.aborted) throw error;
+        await gone;
         throw error instanceof AppError || signal.aborted ? error : lost();
       }
     },

@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly parameters: Readonly<Record<string, number>>;
 }
 
-/** One picture; its samples follow, and then those of the mask where there is one: one byte a pixel, 0 = leave. */
+/** One picture; its samples follow, and then those of the mask where there is one: one byte a pixel, from 128 on = damaged. */
 export interface RunRequest extends RunOptions {
   readonly kind: 'run';
   readonly shape: RasterShape;

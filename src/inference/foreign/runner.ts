@@ -1,0 +1,142 @@
+import { AppError } from '../../errors.ts';
+import type { Raster } from '../../imaging/raster.ts';
+import { createGate } from '../../limits/gate.ts';
+import type { Log } from '../../log.ts';
+import type { Manifest } from '../manifest.ts';
+import { createModelProcess, ModelRefused, type Limits, type ModelProcess, type PictureJob } from './process.ts';
+import type { ExecutionProvider } from './session.ts';
+
+/** A model of somebody else's: where it lies and what its manifest says. */
+export interface ForeignModel {
+  readonly path: string;
+  readonly manifest: Manifest;
+}
+
+export interface RunnerOptions {
+  readonly executionProviders: readonly ExecutionProvider[];
+  readonly limits: Limits;
+  /** A process without work is ended after so long, in milliseconds. Default 60,000. */
+  readonly idleMs?: number;
+  readonly log: Log;
+}
+
+export interface ForeignRunner {
+  /**
+   * Loads the model once, to see whether it can be used.
+   *
+   * @returns why it cannot, to stand behind the name of its file; undefined where it can. @throws the signal's reason.
+   */
+  examine(model: ForeignModel, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * One picture. Jobs wait for each other: a model uses every core, and as much memory as one may have here. The process stays for
+   * the next job of the same model.
+   *
+   * @throws AppError MODEL_UNAVAILABLE and what `ModelProcess.run` throws; the signal's reason.
+   */
+  run(model: ForeignModel, job: PictureJob): Promise<Raster>;
+  /** Ends every process; calls under way reject. */
+  close(): Promise<void>;
+}
+
+export function createForeignRunner({
+  executionProviders,
+  limits,
+  idleMs = 60_000,
+  log,
+}: RunnerOptions): ForeignRunner {
+  const jobs = createGate({ capacity: 1, places: 1 });
+  const examinations = createGate({ capacity: 1, places: 1 });
+  const closing = new AbortController();
+  const processes = new Set<ModelProcess>();
+  let current: { readonly model: ForeignModel; readonly process: ModelProcess } | undefined;
+  let resting: NodeJS.Timeout | undefined;
+  /** Running or waiting. */
+  let jobCount = 0;
+
+  async function open({ path, manifest }: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
+    const process = createModelProcess({ path, manifest, executionProviders, limits });
+    processes.add(process);
+    try {
+      const { notes } = await process.open(signal);
+      for (const note of notes) log.warn({ model: manifest.name }, note);
+      return process;
+    } catch (error) {
+      // It is being ended already.
+      void end(process);
+      throw error;
+    }
+  }
+
+  async function end(process: ModelProcess): Promise<void> {
+    await process.kill();
+    processes.delete(process);
+  }
+
+  async function processFor(model: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
+    if (current?.model === model && current.process.alive) return current.process;
+    if (current !== undefined) await end(current.process);
+    current = undefined;
+    try {
+      const process = await open(model, signal);
+      current = { model, process };
+      return process;
+    } catch (error) {
+      if (!(error instanceof ModelRefused)) throw error;
+      throw new AppError('MODEL_UNAVAILABLE', `${model.manifest.file} ${error.message}.`, {
+        provider: 'onnx',
+        cause: error,
+      });
+    }
+  }
+
+  function rest(): void {
+    clearTimeout(resting);
+    resting = setTimeout(() => {
+      if (jobCount > 0 || current === undefined) return;
+      void end(current.process);
+      current = undefined;
+    }, idleMs).unref();
+  }
+
+  return {
+    async examine(model, signal) {
+      const both = AbortSignal.any([signal, closing.signal]);
+      return examinations.run(1, both, async () => {
+        try {
+          const process = await open(model, both);
+          // Whoever asks about a model is likely to use it.
+          if (jobCount > 0 || current?.process.alive === true) await end(process);
+          else current = { model, process };
+          rest();
+          return undefined;
+        } catch (error) {
+          both.throwIfAborted();
+          if (error instanceof ModelRefused) return error.message;
+          if (error instanceof AppError) return `cannot be loaded: ${error.message.replace(/\.$/, '')}`;
+          throw error;
+        }
+      });
+    },
+
+    async run(model, job) {
+      const signal = AbortSignal.any([job.signal, closing.signal]);
+      jobCount++;
+      try {
+        return await jobs.run(1, signal, async () => {
+          const process = await processFor(model, signal);
+          return process.run({ ...job, signal });
+        });
+      } finally {
+        jobCount--;
+        if (current !== undefined && !current.process.alive) void end(current.process);
+        rest();
+      }
+    },
+
+    async close() {
+      closing.abort(new DOMException('The service is stopping.', 'AbortError'));
+      clearTimeout(resting);
+      await Promise.all([...processes].map(end));
+    },
+  };
+}

@@ -1,0 +1,189 @@
+import { totalmem } from 'node:os';
+import { AppError } from '../errors.ts';
+import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
+import type { Raster } from '../imaging/raster.ts';
+import { readPicture } from '../imaging/read.ts';
+import type { Limits } from '../inference/foreign/process.ts';
+import { createForeignRunner, type ForeignRunner } from '../inference/foreign/runner.ts';
+import type { ExecutionProvider } from '../inference/foreign/session.ts';
+import type { Gate } from '../limits/gate.ts';
+import type { Log } from '../log.ts';
+import { describe, TASK_FACTS } from './onnx/describe.ts';
+import { readShelf, type ShelfEntry } from './onnx/shelf.ts';
+import type { Provider, ProviderStatus, RestoreContext, RestoreRequest, RestoreResult } from './provider.ts';
+
+type UsableEntry = Extract<ShelfEntry, { kind: 'model' }>;
+
+/** Share of the percent that reading takes, and where the work of the model ends. */
+const READ = 5;
+const WORKED = 98;
+
+export interface OnnxOptions {
+  /** Folder of models and manifests; read once. */
+  readonly folder: string;
+  /** Whether models may be used whose licence keeps commercial use out. */
+  readonly allowRestricted: boolean;
+  /** Tried in this order, the CPU always last. Default: the CPU. */
+  readonly executionProviders?: readonly ExecutionProvider[];
+  /** Pixels of the largest result. Default 100 million. */
+  readonly maxResultPixels?: number;
+  /** What decoding waits for, weighed in bytes. Default: nothing. */
+  readonly decoding?: Gate | undefined;
+  /** Default: half the machine's memory, 120 s for loading, 180 s for a tile. */
+  readonly limits?: Partial<Limits>;
+  /** A model's process without work is ended after so long, in milliseconds. Default 60,000. */
+  readonly idleMs?: number;
+  readonly log: Log;
+}
+
+/** Half of what this process may have at all: a container's limit, or the machine's memory. */
+function halfOfMemory(): number {
+  const constrained = process.constrainedMemory();
+  const all = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
+  return Math.max(1e9, Math.floor(all / 2));
+}
+
+/**
+ * The provider of models that somebody else has made: every ONNX file in a folder that has a manifest. They run in a process of
+ * their own, with limits on its memory and time. Whatever is wrong with one makes that one unavailable, and says what to do.
+ */
+export async function createOnnxProvider(options: OnnxOptions): Promise<Provider> {
+  const { folder, allowRestricted, executionProviders = ['cpu'], maxResultPixels = 100e6, decoding, log } = options;
+  const limits = { memory: halfOfMemory(), loadMs: 120_000, tileMs: 180_000, ...options.limits };
+  const { idleMs } = options;
+  const runner = createForeignRunner({ executionProviders, limits, log, ...(idleMs === undefined ? {} : { idleMs }) });
+  const entries = new Map((await readShelf(folder, allowRestricted)).map((entry) => [entry.name, entry]));
+  const closing = new AbortController();
+  const examined = createExaminations(runner, closing.signal, log);
+
+  async function statusOf(entry: ShelfEntry, signal: AbortSignal): Promise<ProviderStatus> {
+    if (entry.problem !== undefined) return { available: false, reason: entry.problem };
+    if (entry.kind === 'broken') return { available: false, reason: 'It cannot be used.' };
+    const problem = await abortable(examined(entry), signal);
+    return problem === undefined ? { available: true } : { available: false, reason: problem };
+  }
+
+  function entryOf(model: string): ShelfEntry {
+    const entry = entries.get(model);
+    if (entry !== undefined) return entry;
+    throw new AppError('UNKNOWN_MODEL', `There is no model “${model}” in ${folder}.`, { provider: 'onnx' });
+  }
+
+  async function usable(model: string, signal: AbortSignal): Promise<UsableEntry> {
+    const entry = entryOf(model);
+    const { reason } = await statusOf(entry, signal);
+    if (entry.kind === 'model' && reason === undefined) return entry;
+    throw new AppError('MODEL_UNAVAILABLE', reason ?? 'The model cannot be used.', { provider: 'onnx' });
+  }
+
+  async function restore(request: RestoreRequest, context: RestoreContext): Promise<RestoreResult> {
+    const signal = AbortSignal.any([context.signal, closing.signal]);
+    signal.throwIfAborted();
+    const entry = await usable(request.model, signal);
+    const { task, scale, name } = entry.manifest;
+    const { stage, done } = TASK_FACTS[task];
+    const { strength = 1 } = request.options;
+    checkRequest(request, entry, maxResultPixels);
+    context.onProgress({ stage: 'PREPARING', percent: 0 });
+    const read = (path: string, format: ImageFormat): Promise<Raster> =>
+      readPicture(path, format, {
+        signal,
+        whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
+      });
+    const source = await read(request.input.path, request.input.format as ImageFormat);
+    const mask = request.mask && checkedMask(await read(request.mask.path, 'png'), source);
+    context.onProgress({ stage: 'PREPARING', percent: READ });
+    let begun = false;
+    const raster = await runner.run(entry, {
+      source,
+      mask,
+      strength,
+      parameters: request.parameters as Record<string, number>,
+      signal,
+      onTile: (tiles, total) => {
+        begun = true;
+        context.onProgress({ stage, percent: READ + ((WORKED - READ) * tiles) / Math.max(1, total) });
+      },
+    });
+    if (!begun) context.onProgress({ stage, percent: READ });
+    context.onProgress({ stage: 'FINISHING', percent: 100 });
+    const report = [{ name, ran: true, strength: scale === 1 ? strength : 1, reason: done(entry.manifest) }];
+    return { picture: { kind: 'raster', raster }, report, providerMetadata: { sha256: entry.manifest.sha256 } };
+  }
+
+  return {
+    id: 'onnx',
+    models: () => [...entries.values()].map(describe),
+    async status(signal, model) {
+      signal.throwIfAborted();
+      if (closing.signal.aborted) return { available: false, reason: 'The service is stopping.' };
+      return model === undefined ? { available: true } : statusOf(entryOf(model), signal);
+    },
+    restore,
+    async close() {
+      closing.abort(new DOMException('The service is stopping.', 'AbortError'));
+      await runner.close();
+    },
+  };
+}
+
+/** Each model is opened once to see whether it can be used; whoever asks meanwhile waits. */
+function createExaminations(runner: ForeignRunner, closing: AbortSignal, log: Log) {
+  const known = new Map<string, Promise<string | undefined>>();
+  return (entry: UsableEntry): Promise<string | undefined> => {
+    const before = known.get(entry.name);
+    if (before !== undefined) return before;
+    const asked = runner.examine(entry, closing).then((problem) => {
+      if (problem === undefined) return undefined;
+      const reason = `${entry.manifest.file} ${problem}.`;
+      log.warn({ model: entry.name, reason }, 'a model cannot be used');
+      return reason;
+    });
+    // Closed in the middle: nobody asks any more, and nobody has to hear of it.
+    asked.catch(() => known.delete(entry.name));
+    known.set(entry.name, asked);
+    return asked;
+  };
+}
+
+/** Waits no longer than the signal says; the work goes on for those who ask later. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function checkRequest({ options, input, mask }: RestoreRequest, { manifest }: UsableEntry, maxPixels: number): void {
+  const { strength = 1, upscale = manifest.scale } = options;
+  const bad = (field: string, message: string): AppError =>
+    new AppError('BAD_USER_INPUT', message, { field: `input.options.${field}`, provider: 'onnx' });
+  if (!(strength >= 0 && strength <= 1)) throw bad('strength', 'Strength must be between 0 and 1.');
+  if (upscale !== manifest.scale) throw bad('upscale', `“${manifest.title}” enlarges by ×${manifest.scale} only.`);
+  if (manifest.task === 'fill' && mask === undefined) {
+    throw bad('mask', `“${manifest.title}” fills what a mask covers: send a mask of the damage.`);
+  }
+  if (input.width * input.height * manifest.scale ** 2 > maxPixels) {
+    throw bad(
+      'upscale',
+      `The result would have more than ${Math.round(maxPixels / 1e6)} megapixels. Take a smaller photo or another model.`,
+    );
+  }
+  if (!Object.hasOwn(FORMATS, input.format)) {
+    throw new AppError('UNSUPPORTED_IMAGE', `The onnx provider cannot read “${input.format}”.`);
+  }
+}
+
+function checkedMask(mask: Raster, source: Raster): Uint8Array {
+  if (mask.width === source.width && mask.height === source.height && mask.channels === 1 && mask.depth === 8) {
+    return mask.data as Uint8Array;
+  }
+  throw new AppError('BAD_USER_INPUT', 'The mask must be grey and of the size of the photo.', {
+    field: 'input.options.mask',
+  });
+}
