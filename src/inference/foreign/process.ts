@@ -90,10 +90,10 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
   child.on('message', (reply: Reply) => listener?.(reply));
   child.on('error', (error) => {
     said = `${said}\n${error.message}`;
-    gone();
+    buried();
   });
-  child.on('close', gone);
-  function gone(): void {
+  child.on('close', buried);
+  function buried(): void {
     alive = false;
     ended.resolve();
   }
