@@ -102,7 +102,7 @@ describe('models of one’s own, through the API', () => {
       const { percent, stage } = await state();
       if (stage === 'DENOISING') seen.add(percent);
       return seen.size > 3;
-    });
+    }, 60_000);
     const begun = performance.now();
     await app.ok(
       'mutation ($id: ID!) { cancelRestoration(input: { id: $id }) { restoration { status } } }',

@@ -8,7 +8,7 @@ import { disagreement } from './facts.ts';
 import { createLoadedModel, RunFailure } from './model.ts';
 import { problemOfModelFile } from './onnx-file.ts';
 import { PICTURES, type OpenRequest, type Reply, type Request, type RunRequest } from './protocol.ts';
-import { openSession, type OpenSession } from './session.ts';
+import { openSession, RuntimeMissing, type OpenSession } from './session.ts';
 import { RUN_TASK } from './tasks/index.ts';
 import { receive, send } from './transfer.ts';
 import type { Manifest } from '../manifest.ts';
@@ -50,7 +50,12 @@ async function open(request: OpenRequest): Promise<OpenSession> {
   }
   // From the bytes that were hashed: the file may be another one by now.
   const session = await openSession(bytes, executionProviders).catch((error: unknown) => {
-    throw new Refused(`cannot be loaded (${(error as Error).message.split('\n')[0]?.slice(0, 300)}): export it again`);
+    const why = (error as Error).message.split('\n')[0]?.slice(0, 300);
+    throw new Refused(
+      error instanceof RuntimeMissing
+        ? `cannot be run, since onnxruntime does not load here (${why}): run \`npm ci\` again`
+        : `cannot be loaded (${why}): export it again`,
+    );
   });
   const wrong = manifest === undefined ? undefined : disagreement(session.facts, manifest);
   if (wrong !== undefined) throw new Refused(wrong);

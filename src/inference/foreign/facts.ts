@@ -15,6 +15,9 @@ export interface Facts {
 
 export const OPEN = -1;
 
+/** A side of a picture that is said to be smaller is a number of planes. */
+const SMALLEST_SIDE = 16;
+
 interface Wanted {
   readonly name: string;
   readonly planes: number;
@@ -53,7 +56,9 @@ function pictureProblem(
   const order = layout === 'NCHW' ? [1, planes, side, side] : [1, side, side, planes];
   const fits =
     port.shape.length === 4 &&
-    port.shape.every((size, axis) => size === OPEN || order[axis] === OPEN || size === order[axis]);
+    port.shape.every(
+      (size, axis) => size === OPEN || (order[axis] === OPEN && size >= SMALLEST_SIDE) || size === order[axis],
+    );
   const want = shapeText(order);
   if (!fits) {
     return `has the ${kind} ${name} of shape ${shapeText(port.shape)} where the manifest says ${want}: correct \`layout\`, \`colours\`, \`tile\`, \`fixedSize\` or \`scale\``;

@@ -16,6 +16,9 @@ export interface OpenSession {
   readonly notes: readonly string[];
 }
 
+/** onnxruntime itself does not load: no model can be used here. */
+export class RuntimeMissing extends Error {}
+
 const FATAL_ONLY = 4;
 
 function portOf(metadata: InferenceSession.ValueMetadata): Port {
@@ -27,10 +30,12 @@ function portOf(metadata: InferenceSession.ValueMetadata): Port {
 /**
  * Opens a model from its bytes, on the first device that can be used; the CPU is always the last.
  *
- * @throws what the runtime throws when even the CPU cannot.
+ * @throws RuntimeMissing; what the runtime throws when even the CPU cannot.
  */
 export async function openSession(bytes: Uint8Array, wanted: readonly ExecutionProvider[]): Promise<OpenSession> {
-  const runtime = await import('onnxruntime-node');
+  const runtime = await import('onnxruntime-node').catch((error: unknown) => {
+    throw new RuntimeMissing((error as Error).message, { cause: error });
+  });
   const notes: string[] = [];
   const there = new Set(['cpu', ...runtime.listSupportedBackends().map(({ name }) => name)]);
   const devices = wanted.filter((device) => device !== 'cpu');
