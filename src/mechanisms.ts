@@ -13,6 +13,7 @@ import { withFault } from './faults.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './imaging/limits.ts';
 import { createPixelPool, type PixelPool } from './imaging/pixels/pool.ts';
 import { configureSharp } from './imaging/sharp.ts';
+import { openNets } from './inference/nets.ts';
 import { createGate, type Gate } from './limits/gate.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { createMemoryLimiter } from './limits/memory.ts';
@@ -97,7 +98,8 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
   const decoding = createGate({ capacity: DECODING_BYTES, places: Math.max(2, availableParallelism()) });
   const pixels = stack.adopt(createPixelPool(), (pool) => pool.close());
-  const builtin = stack.adopt(createBuiltinProvider({ pixels, maxResultPixels, decoding }), (provider) =>
+  const nets = stack.adopt(await openNets({ log, warmUp: config.warmUpModels }), (open) => open.close());
+  const builtin = stack.adopt(createBuiltinProvider({ pixels, nets, maxResultPixels, decoding }), (provider) =>
     provider.close?.(),
   );
   const { modelsDir: folder, allowNoncommercialModels: allowRestricted, executionProviders } = config;

@@ -215,6 +215,12 @@ export const VARIABLES = {
     'cpu',
     'What models of your own run on, comma separated, the first that works: cuda, dml, coreml; cpu is always the last.',
   ),
+  warmUpModels: variable(
+    'WARM_UP_MODELS',
+    flag,
+    'false',
+    'Load the nets that ship with Heirloom at the start and keep them, rather than when a photo needs them.',
+  ),
   jobTimeoutSeconds: variable(
     'JOB_TIMEOUT_SECONDS',
     number(1).max(86_400),

@@ -92,6 +92,7 @@ describe('the house', () => {
     ['process.env', ['config.ts', 'allocator.ts'], /process\.env\b|\benv \} = process|\{ env,/],
     ['sharp', ['imaging'], /from 'sharp'/],
     ['jose', ['auth'], /from 'jose'/],
+    ['onnxruntime', ['inference'], /from 'onnxruntime-node'/],
   ])('touches %s only in %s', (_name, rooms, pattern) => {
     const elsewhere = own
       .filter(({ path, text }) => !rooms.includes(roomOf(path)) && pattern.test(text))

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Measurements } from '../src/imaging/measure/measurements.ts';
 import { measure } from '../src/imaging/measure/measure.ts';
+import { NO_NETS } from '../src/imaging/nets.ts';
 import { runPipeline, type Progress, type Step } from '../src/imaging/pipeline.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
@@ -35,7 +36,14 @@ function pipeline(
   signal = never(),
   onProgress: (progress: Progress) => void = () => undefined,
 ) {
-  return runPipeline(steps, source, { signal, onProgress, pixels, measurements, options: { strength: 1, upscale: 1 } });
+  return runPipeline(steps, source, {
+    signal,
+    onProgress,
+    pixels,
+    nets: NO_NETS,
+    measurements,
+    options: { strength: 1, upscale: 1 },
+  });
 }
 
 describe('pipeline', () => {
@@ -192,6 +200,7 @@ describe('pixel pool', () => {
           signal: never(),
           onProgress: () => undefined,
           pixels,
+          nets: NO_NETS,
           measurements: found,
           options: { strength: 1, upscale: 1 },
         });

@@ -9,6 +9,7 @@ type Told = Finding & { readonly part: string };
 /** Each part by its name, in the order of the report; the libraries they look at are loaded only for them. */
 const PARTS: Readonly<Record<string, () => Promise<Examination>>> = {
   machine: async () => (await import('./doctor/machine.ts')).examineMachine,
+  nets: async () => (await import('./doctor/nets.ts')).examineNets,
   configuration: async () => (await import('./doctor/configuration.ts')).examineConfiguration,
   data: async () => (await import('./doctor/data.ts')).examineData,
   space: async () => (await import('./doctor/space.ts')).examineSpace,

@@ -39,6 +39,11 @@ export interface PictureNet {
 
 /** The nets that ship with Heirloom. */
 export interface Nets {
+  /** Once it has resolved `find` knows only nets that work on this machine: each has been loaded and tried. Never rejects. */
+  ready?(): Promise<void>;
   /** The best one for the task at this quality, or undefined where none can be used on this machine: the classical step has its place. */
   find(task: NetTask, quality: Quality): PictureNet | undefined;
 }
+
+/** Where none can be used: every step takes its classical way. */
+export const NO_NETS: Nets = { find: () => undefined };

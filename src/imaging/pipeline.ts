@@ -1,7 +1,7 @@
 import { createGate, type Effect, type HarmGate } from './gate/gate.ts';
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
-import type { Quality } from './nets.ts';
+import type { Nets, Quality } from './nets.ts';
 import type { PixelPool } from './pixels/pool.ts';
 import type { Raster } from './raster.ts';
 import type { RestorationReport } from './report.ts';
@@ -48,6 +48,7 @@ export interface StepContext {
   /** Share of this step's own work that is done, 0–1. */
   readonly onProgress: (done: number) => void;
   readonly pixels: PixelPool;
+  readonly nets: Nets;
   /** Of the photo before the first step. */
   readonly measurements: Measurements;
   readonly options: StepOptions;
@@ -89,6 +90,7 @@ export interface PipelineOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
   readonly pixels: PixelPool;
+  readonly nets: Nets;
   readonly measurements: Measurements;
   readonly options: StepOptions;
 }
@@ -114,7 +116,7 @@ const EFFECTS: Readonly<Record<RestorationStage, Effect>> = {
 export async function runPipeline(
   steps: readonly Step[],
   input: Raster,
-  { signal, onProgress, pixels, measurements, options }: PipelineOptions,
+  { signal, onProgress, pixels, nets, measurements, options }: PipelineOptions,
 ): Promise<{ raster: Raster; report: RestorationReport; mask: Raster | undefined }> {
   const gate = createGate({ pixels, quality: options.quality ?? 'BALANCED' });
   const plans = steps.map((step) => ({ step, plan: step.plan(measurements, options) }));
@@ -141,6 +143,7 @@ export async function runPipeline(
       signal,
       onProgress: tell,
       pixels,
+      nets,
       measurements,
       options,
       strength: plan.strength,

@@ -3,6 +3,7 @@ import { fileQuality } from '../imaging/file-quality.ts';
 import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
 import type { Measurements } from '../imaging/measure/measurements.ts';
+import { NO_NETS, type Nets } from '../imaging/nets.ts';
 import { runPipeline, type Step, type StepOptions } from '../imaging/pipeline.ts';
 import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
 import { readPicture } from '../imaging/read.ts';
@@ -87,6 +88,8 @@ export interface BuiltinOptions {
   readonly maxResultPixels?: number;
   /** What decoding waits for, weighed in bytes. Default: nothing. */
   readonly decoding?: Gate;
+  /** Default: none, and every step takes its classical way. */
+  readonly nets?: Nets;
 }
 
 /** The provider that needs nothing but this machine: classical image processing, gated by measurements so that it does no harm. */
@@ -94,6 +97,7 @@ export function createBuiltinProvider({
   pixels: shared,
   maxResultPixels = 100e6,
   decoding,
+  nets = NO_NETS,
 }: BuiltinOptions = {}): Provider {
   const pixels = shared ?? createPixelPool();
   const closing = new AbortController();
@@ -117,6 +121,8 @@ export function createBuiltinProvider({
     }
     const tell = (percent: number): void => context.onProgress({ stage: 'PREPARING', percent });
     tell(0);
+    // The first photo has them loaded and tried while it is read and measured.
+    const ready = nets.ready?.();
     const input = await readPicture(request.input.path, formatOf(request.input.format), {
       signal,
       whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
@@ -128,10 +134,12 @@ export function createBuiltinProvider({
       signal,
       fileQuality: await fileQuality(path, format, signal),
     });
+    await ready;
     tell(PREPARING);
     const { raster, report } = await runPipeline(model.steps, input, {
       signal,
       pixels,
+      nets,
       measurements,
       options,
       onProgress: ({ stage, percent }) =>

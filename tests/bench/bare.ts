@@ -6,6 +6,7 @@ import { encodeResult } from '../../src/imaging/encode.ts';
 import { inspectImage } from '../../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS } from '../../src/imaging/limits.ts';
 import { measure } from '../../src/imaging/measure/measure.ts';
+import { NO_NETS } from '../../src/imaging/nets.ts';
 import { runPipeline } from '../../src/imaging/pipeline.ts';
 import { createPixelPool } from '../../src/imaging/pixels/pool.ts';
 import { readRaster } from '../../src/imaging/raster.ts';
@@ -36,6 +37,7 @@ export function createBare(dir: string): { restore(jpeg: Buffer): Promise<number
       const { raster } = await runPipeline([denoise, tone, sharpen, upscale], input, {
         signal,
         pixels,
+        nets: NO_NETS,
         measurements: await measure(input, { pixels, signal }),
         options: { strength: 1, upscale: 1 },
         onProgress: () => {},

@@ -1,0 +1,128 @@
+import { availableParallelism } from 'node:os';
+import type { NetTask, Nets, PictureNet, Quality } from '../imaging/nets.ts';
+import type { Log } from '../log.ts';
+import type { OwnNet } from './own-net.ts';
+import { createPictureNet } from './picture-net.ts';
+import type { NetFigures } from './protocol.ts';
+import { because, MODELS_FOLDER, readShelf, type NetProblem } from './shelf.ts';
+import { createInferenceThread } from './thread-handle.ts';
+
+/** What a net was found to be when it was loaded. */
+export interface NetFinding {
+  readonly name: string;
+  readonly bytes: number;
+  /** On this machine, as it was then. */
+  readonly msPerMegapixel: number;
+}
+
+/** The nets that ship with Heirloom, with what only their owner asks of them. */
+export interface OwnNets extends Nets {
+  ready(): Promise<void>;
+  /** Loads every net, tries it and answers with those that work; never rejects. */
+  tryAll(): Promise<readonly NetFinding[]>;
+  /** A sentence for each net that cannot be used, as far as is known. */
+  problems(): readonly NetProblem[];
+  /** Waits for the tile under way; runs under way reject. */
+  close(): Promise<void>;
+}
+
+export interface OwnNetsOptions {
+  readonly log?: Log;
+  /** Folder with the nets and their manifests. Default: `models/` of this package. */
+  readonly folder?: string;
+  /** Load them now, and again whenever idle memory was given back. Default: when a photo needs them. */
+  readonly warmUp?: boolean;
+  /** The module that runs nets. Default `onnxruntime-node`. */
+  readonly runtime?: string;
+  /** Cores that nets use. Default: all. */
+  readonly threads?: number;
+  /** Idle for so many milliseconds, all memory of the nets is given back. Default 10,000. */
+  readonly idleMs?: number;
+  /** What the inference thread runs. */
+  readonly script?: URL;
+  /** Bytes that a net may work in beside the picture. Default 256 MB. */
+  readonly memory?: number;
+  /** How long one tile may take, in milliseconds: a cancelled restoration waits for the one under way. Default 200. */
+  readonly windowMs?: number;
+}
+
+/** Of the nets of a task, the cheapest first, the one for a quality. */
+const PICK: Readonly<Record<Quality, (count: number) => number>> = {
+  FAST: () => 0,
+  BALANCED: (count) => count >> 1,
+  BEST: (count) => count - 1,
+};
+
+/** Reads the manifests; never fails: a net that cannot be used is not there. */
+export async function openNets({
+  log,
+  folder = MODELS_FOLDER,
+  warmUp = false,
+  runtime = 'onnxruntime-node',
+  threads = availableParallelism(),
+  idleMs = 10_000,
+  script,
+  memory = 256e6,
+  windowMs = 200,
+}: OwnNetsOptions = {}): Promise<OwnNets> {
+  const shelf = await readShelf(folder);
+  const problems = new Map(shelf.problems.map(({ name, reason }) => [name, reason]));
+  const figures = new Map<string, NetFigures>();
+  for (const reason of problems.values()) log?.warn({ reason }, 'a net is left out');
+
+  const thread = createInferenceThread({
+    runtime,
+    threads,
+    idleMs,
+    ...(script !== undefined && { script }),
+    onIdle: () => {
+      if (warmUp) void tryAll();
+    },
+  });
+
+  function refuse({ name }: OwnNet, why: string): string {
+    const reason = because(name, why);
+    if (problems.get(name) !== reason) log?.warn({ reason }, 'a net is left out');
+    problems.set(name, reason);
+    return reason;
+  }
+
+  const nets = shelf.nets
+    .toSorted((a, b) => a.cost - b.cost)
+    .map((net) => ({
+      net,
+      picture: createPictureNet({ net, thread, memory, windowMs, figures, refuse: (why) => refuse(net, why) }),
+    }));
+
+  async function tryAll(): Promise<readonly NetFinding[]> {
+    const found = await Promise.all(
+      shelf.nets.map(async (net) => {
+        const answer = await thread.load(net);
+        if ('refused' in answer) {
+          refuse(net, answer.refused);
+          return [];
+        }
+        problems.delete(net.name);
+        figures.set(net.name, answer.figures);
+        return [{ name: net.name, bytes: net.bytes, msPerMegapixel: answer.figures.msPerMegapixel }];
+      }),
+    );
+    return found.flat();
+  }
+
+  let tried: Promise<unknown> | undefined;
+  if (warmUp) tried = tryAll();
+
+  return {
+    find(task: NetTask, quality: Quality): PictureNet | undefined {
+      const fit = nets.filter(({ net }) => net.task === task && !problems.has(net.name));
+      return fit[PICK[quality](fit.length)]?.picture;
+    },
+    async ready() {
+      await (tried ??= tryAll());
+    },
+    tryAll,
+    problems: () => [...problems].map(([name, reason]) => ({ name, reason })),
+    close: () => thread.close(),
+  };
+}
