@@ -35,30 +35,40 @@ export function scatter({ answer, origin, area, target, source, share, range: [l
   const { data, channels } = target;
   const colours = colourChannels(target);
   const top = maxSample(target);
-  const mean = colours < count ? count : 1;
-  const unit = top / ((high - low) * mean);
   const behind = width * height;
-  const mixed = share < 1;
-  const old = mixed ? source.data : data;
+  if (colours < count) averagePlanes(planes, behind, count);
+  const unit = top / (high - low);
+  const old = source.data;
   const oldUnit = ((1 - share) * top) / maxSample(source);
   const oldChannels = source.channels;
   // A grey source has the same grey in every channel.
   const oldStep = colourChannels(source) === 3 ? 1 : 0;
   let sum = 0;
-  for (let y = area.y0; y < area.y1; y++) {
-    let at = (y * target.width + area.x0) * channels;
-    let from = (y * target.width + area.x0) * oldChannels;
-    let i = (y - origin.y) * width + area.x0 - origin.x;
-    for (let x = area.x0; x < area.x1; x++, i++, at += channels, from += oldChannels) {
-      for (let c = 0; c < colours; c++) {
-        const first = i + (c < count ? c * behind : 0);
-        let level = mean === 1 ? planes[first]! : planes[i]! + planes[i + behind]! + planes[i + 2 * behind]!;
-        level = (level - low * mean) * unit;
+  for (let c = 0; c < colours; c++) {
+    for (let y = area.y0; y < area.y1; y++) {
+      const first = (c < count ? c * behind : 0) + (y - origin.y) * width + area.x0 - origin.x;
+      const end = first + area.x1 - area.x0;
+      let at = (y * target.width + area.x0) * channels + c;
+      let from = (y * target.width + area.x0) * oldChannels + c * oldStep;
+      for (let i = first; i < end; i++, at += channels) {
+        let level = (planes[i]! - low) * unit;
         sum += level;
-        if (mixed) level = level * share + old[from + c * oldStep]! * oldUnit;
-        data[at + c] = level <= 0 ? 0 : level >= top ? top : (level + 0.5) | 0;
+        if (share < 1) {
+          level = level * share + old[from]! * oldUnit;
+          from += oldChannels;
+        }
+        data[at] = level <= 0 ? 0 : level >= top ? top : (level + 0.5) | 0;
       }
     }
   }
   return sum;
+}
+
+/** Puts the mean of all planes into the first. */
+function averagePlanes(planes: Float32Array, length: number, count: number): void {
+  for (let i = 0; i < length; i++) {
+    let sum = 0;
+    for (let plane = 0; plane < count; plane++) sum += planes[plane * length + i]!;
+    planes[i] = sum / count;
+  }
 }
