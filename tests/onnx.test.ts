@@ -196,7 +196,7 @@ describe('models that keep the size', () => {
     expect(farthest(full.raster, blurred(photo), 2)).toBeLessThanOrEqual(1);
     expect(none.raster.data).toEqual(photo.data);
     expect(farOff(half.raster, (i) => (photo.data[i]! + full.raster.data[i]!) / 2)).toBeLessThanOrEqual(1);
-    expect(full.report[0]).toMatchObject({
+    expect(full.report.steps[0]).toMatchObject({
       name: 'denoise',
       ran: true,
       strength: 1,

@@ -107,7 +107,8 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
     });
     if (!begun) context.onProgress({ stage, percent: READ });
     context.onProgress({ stage: 'FINISHING', percent: 100 });
-    const report = [{ name, ran: true, strength: scale === 1 ? strength : 1, reason: done(entry.manifest) }];
+    const steps = [{ name, ran: true, strength: scale === 1 ? strength : 1, reason: done(entry.manifest) }];
+    const report = { steps, gate: null };
     return { picture: { kind: 'raster', raster }, report, providerMetadata: { sha256: entry.manifest.sha256 } };
   }
 
