@@ -1,138 +1,288 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { createGate } from '../src/limits/gate.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createGate, type Effect, type Work } from '../src/imaging/gate/gate.ts';
+import type { Measurements } from '../src/imaging/measure/measurements.ts';
+import { measure } from '../src/imaging/measure/measure.ts';
+import { runPipeline, type Step } from '../src/imaging/pipeline.ts';
+import { createPixelPool } from '../src/imaging/pixels/pool.ts';
+import { createRaster, type Raster } from '../src/imaging/raster.ts';
+import type { GateMeasure } from '../src/imaging/report.ts';
+import { denoise } from '../src/imaging/steps/denoise.ts';
+import { blur, fade, gaussian, grain, mapSamples, photoPath, psnr, readPhoto, viaSharp } from './fixtures/damage.ts';
 
-/** Work that ends when it is told to, and what has begun so far. */
-function bench(gate = createGate({ capacity: 10, places: 3 })) {
-  const begun: string[] = [];
-  return {
-    begun,
-    start(name: string, weight: number, signal = new AbortController().signal) {
-      const { promise, resolve, reject } = Promise.withResolvers<string>();
-      const done = gate.run(weight, signal, () => {
-        begun.push(name);
-        return promise;
-      });
-      done.catch(() => {});
-      const end = async (): Promise<string> => {
-        resolve(name);
-        const result = await done;
-        await turn();
-        return result;
-      };
-      return { done, end, fail: reject };
-    },
-  };
+const pixels = createPixelPool({ size: 2 });
+afterAll(() => pixels.close());
+const never = (): AbortSignal => new AbortController().signal;
+const gate = createGate({ pixels, quality: 'BALANCED' });
+
+let photo: Raster;
+let measurements: Measurements;
+beforeAll(async () => {
+  photo = await readPhoto(photoPath('chelsea.png'));
+  measurements = await measure(photo, { pixels, signal: never() });
+});
+
+const judge = (before: Raster, after: Raster, effect: Effect, more: Partial<Work> = {}) =>
+  gate.judge({ before, after, effect, step: 'tried', ...more }, never());
+
+const namesOf = (measures: readonly GateMeasure[]): string[] => measures.map(({ name }) => name);
+
+/** A copy in which the pixels that `where` names are other ones. */
+function repaint(raster: Raster, where: (x: number, y: number) => boolean, level: (at: number) => number): Raster {
+  const out = createRaster(raster);
+  const { width, channels } = raster;
+  raster.data.forEach((sample, at) => {
+    const pixel = Math.floor(at / channels);
+    out.data[at] = where(pixel % width, Math.floor(pixel / width)) ? level(at) : sample;
+  });
+  return out;
 }
 
-describe('the gate', () => {
-  it('lets through what fits together, by weight and by places, in the order of arrival', async () => {
-    const { begun, start } = bench();
-    const [a, b] = [start('a', 6), start('b', 5)];
-    start('c', 9);
-    await turn();
-    expect(begun).toEqual(['a']);
-    expect(await a.end()).toBe('a');
-    expect(begun).toEqual(['a', 'b']);
-    await b.end();
-    expect(begun).toEqual(['a', 'b', 'c']);
+const right = (raster: Raster, by: number): Raster => {
+  const out = createRaster(raster);
+  const { width, channels } = raster;
+  out.data.forEach((_sample, at) => {
+    const x = Math.floor(at / channels) % width;
+    out.data[at] = raster.data[at - Math.min(x, by) * channels] ?? 0;
+  });
+  return out;
+};
 
-    const light = bench();
-    const first = light.start('1', 0);
-    for (const name of ['2', '3', '4']) light.start(name, 0);
-    await turn();
-    expect(light.begun).toEqual(['1', '2', '3']);
-    await first.end();
-    expect(light.begun).toEqual(['1', '2', '3', '4']);
+const addNoise = (raster: Raster, sigma: number): Raster => {
+  const normal = gaussian(3);
+  return mapSamples(raster, (level) => level + (sigma / 255) * normal());
+};
+
+/** Three scratches of two pixels from the top to the bottom. */
+const onScratch = (x: number): boolean => [70, 71, 210, 211, 350, 351].includes(x);
+
+describe('what the gate measures', () => {
+  const harms: [measure: string, effect: Effect, harm: (photo: Raster) => Raster | Promise<Raster>][] = [
+    ['structure', 'tone', (one) => mapSamples(one, () => 0.5)],
+    [
+      'structure',
+      'grain',
+      (one) =>
+        repaint(
+          one,
+          (x, y) => x < 64 && y > 100 && y < 180,
+          () => 0,
+        ),
+    ],
+    ['contrast', 'tone', (one) => mapSamples(one, (level) => 0.5 + (level - 0.5) * 0.7)],
+    ['brightness', 'grain', (one) => mapSamples(one, (level) => level + 10 / 255)],
+    ['clipping', 'tone', (one) => mapSamples(one, (level) => (level - 0.45) * 2.5 + 0.5)],
+    ['neutral', 'grain', (one) => mapSamples(one, (level, channel) => level + [10, 0, -10][channel]! / 255)],
+    ['colour', 'grain', (one) => mapSamples(one, (level, channel) => level * [1.1, 1, 0.8][channel]!)],
+    ['detail', 'grain', (one) => blur(one, 1.2)],
+    ['invention', 'grain', (one) => addNoise(one, 5)],
+    [
+      'halo',
+      'detail',
+      (one) => viaSharp(one, (image) => image.sharpen({ sigma: 3, m1: 5, m2: 5, y2: 90, y3: 90 }).png()),
+    ],
+    ['shift', 'grain', (one) => right(one, 1)],
+    [
+      'patches',
+      'places',
+      (one) =>
+        repaint(
+          one,
+          (x, y) => x > 60 && x < 180 && y > 60 && y < 160,
+          () => 120,
+        ),
+    ],
+    [
+      'coverage',
+      'places',
+      (one) =>
+        repaint(
+          one,
+          (x) => x % 8 === 0,
+          () => 255,
+        ),
+    ],
+  ];
+
+  it.each(harms)('finds harm by “%s” in work on %s', async (name, effect, harm) => {
+    const { failed } = await judge(photo, await harm(photo), effect);
+    expect(namesOf(failed)).toContain(name);
+    for (const { value, limit, explanation } of failed) {
+      expect(value).toBeGreaterThan(limit);
+      expect(explanation).toMatch(/^[a-z].{15,}\.$/);
+    }
   });
 
-  it('lets light work go on beside heavy work that runs and that waits, and never starves the one that waits', async () => {
-    const { begun, start } = bench();
-    const running = start('running', 8);
-    const heavy = start('heavy', 8);
-    const light = start('light', 2);
-    const second = start('second', 2);
-    await turn();
-    expect(begun).toEqual(['running', 'light']);
-    await light.end();
-    // Beside each of the two heavy ones there is room for one of them at a time.
-    expect(begun).toEqual(['running', 'light', 'second']);
-    start('third', 2);
-    await running.end();
-    expect(begun).toEqual(['running', 'light', 'second', 'heavy']);
-    await second.end();
-    expect(begun).toEqual(['running', 'light', 'second', 'heavy', 'third']);
-    await heavy.end();
+  it('finds a fill where nothing stood out, and lets one pass that takes out a scratch', async () => {
+    const smeared = await blur(photo, 5);
+    const wrong = repaint(photo, onScratch, (at) => smeared.data[at] ?? 0);
+    expect(namesOf((await judge(photo, wrong, 'places')).failed)).toContain('grounds');
+    const scratched = repaint(photo, onScratch, () => 235);
+    expect(await judge(scratched, photo, 'places')).toMatchObject({ share: 1, failed: [] });
   });
 
-  it('is not passed by what would make the one that waits wait longer', async () => {
-    const { begun, start } = bench();
-    const running = start('running', 6);
-    start('heavy', 8);
-    start('medium', 4);
-    await turn();
-    expect(begun).toEqual(['running']);
-    await running.end();
-    expect(begun).toEqual(['running', 'heavy']);
+  it('does not ask where and how much was filled when the owner said so', async () => {
+    const smeared = await blur(photo, 5);
+    const large = repaint(
+      photo,
+      (x, y) => x > 60 && x < 180 && y > 60 && y < 160,
+      (at) => smeared.data[at] ?? 0,
+    );
+    expect((await judge(photo, large, 'places')).share).toBe(0);
+    expect((await judge(photo, large, 'places', { demanded: true })).share).toBe(1);
   });
 
-  it('runs what is heavier than the capacity alone', async () => {
-    const { begun, start } = bench();
-    const light = start('light', 0);
-    const huge = start('huge', 1e9);
-    start('after', 0);
-    await turn();
-    expect(begun).toEqual(['light']);
-    await light.end();
-    expect(begun).toEqual(['light', 'huge']);
-    await huge.end();
-    expect(begun).toEqual(['light', 'huge', 'after']);
+  it('finds no harm in good work: grain taken out, contrast brought back', async () => {
+    expect(await judge(grain(photo, 14), photo, 'grain')).toMatchObject({ share: 1, failed: [] });
+    expect(await judge(grain(photo, 14, 2), photo, 'grain')).toMatchObject({ share: 1, failed: [] });
+    expect(await judge(fade(photo), photo, 'tone')).toMatchObject({ share: 1, failed: [] });
   });
 
-  it('gives the room back after an error', async () => {
-    const { begun, start } = bench();
-    const failing = start('failing', 10);
-    const next = start('next', 10);
-    failing.fail(new Error('no'));
-    await expect(failing.done).rejects.toThrow('no');
-    await turn();
-    expect(begun).toEqual(['failing', 'next']);
-    await next.end();
-    const thrower = createGate({ capacity: 1, places: 1 });
-    const { signal } = new AbortController();
-    const throws = (): Promise<never> => {
-      throw new Error('at once');
-    };
-    await expect(thrower.run(1, signal, throws)).rejects.toThrow('at once');
-    expect(await thrower.run(1, signal, async () => 'free')).toBe('free');
+  it('compares an enlargement at the size of the photo, and gives a plain one in place of a bad one', async () => {
+    const [width, height] = [photo.width * 2, photo.height * 2];
+    const enlarged = createRaster({ ...photo, width, height });
+    const input = { source: photo, target: enlarged, factor: 2, sigma: 1.2, amount: 0.5 } as const;
+    await pixels.run('upscale', input, { width, height, signal: never() });
+    expect(await judge(photo, enlarged, 'size')).toMatchObject({ share: 1, failed: [] });
+    const moved = await judge(photo, right(enlarged, 2), 'size');
+    expect(namesOf(moved.failed)).toContain('shift');
+    expect(moved).toMatchObject({ share: 0, raster: { width, height } });
+    expect(psnr(moved.raster, enlarged)).toBeGreaterThan(33);
   });
 
-  it('rejects at once what is aborted while it waits, and lets through what waited behind it', async () => {
-    const { begun, start } = bench();
-    const reason = new Error('gone');
-    const leaving = new AbortController();
-    const running = start('running', 6);
-    const heavy = start('heavy', 8, leaving.signal);
-    start('medium', 4);
-    await turn();
-    leaving.abort(reason);
-    await expect(heavy.done).rejects.toBe(reason);
-    await turn();
-    expect(begun).toEqual(['running', 'medium']);
-    await running.end();
-    await expect(start('late', 1, leaving.signal).done).rejects.toBe(reason);
-    expect(begun).toEqual(['running', 'medium']);
+  it('refuses a result of another shape', async () => {
+    const cut = await viaSharp(photo, (image) => image.resize(photo.width - 1, photo.height).png());
+    const judged = await judge(photo, cut, 'grain');
+    expect(judged).toMatchObject({ share: 0, failed: [{ name: 'size' }] });
+    expect(judged.raster).toBe(photo);
   });
 
-  it('does not give up the room of work that has begun when it is aborted', async () => {
-    const { begun, start } = bench();
-    const leaving = new AbortController();
-    const running = start('running', 10, leaving.signal);
-    start('next', 10);
-    leaving.abort(new Error('gone'));
-    await turn();
-    expect(begun).toEqual(['running']);
-    await running.end();
-    expect(begun).toEqual(['running', 'next']);
+  it('measures 16 bits and grey as it does 8 and colour', async () => {
+    const deep = createRaster({ ...photo, depth: 16 });
+    photo.data.forEach((sample, at) => (deep.data[at] = sample * 257));
+    const harm = (raster: Raster): Raster => mapSamples(raster, (level) => level + 10 / 255);
+    const [eight, sixteen] = [await judge(photo, harm(photo), 'grain'), await judge(deep, harm(deep), 'grain')];
+    expect(namesOf(sixteen.failed)).toEqual(namesOf(eight.failed));
+    const grey = await readPhoto(photoPath('camera.png'));
+    expect(namesOf((await judge(grey, harm(grey), 'grain')).failed)).toContain('brightness');
+  });
+
+  it('says nothing of a picture that is too small to be judged, and fails none of it', async () => {
+    const dot = createRaster({ width: 3, height: 2, channels: 3, depth: 8 });
+    expect(
+      (
+        await judge(
+          dot,
+          mapSamples(dot, () => 1),
+          'grain',
+        )
+      ).failed,
+    ).toEqual([]);
   });
 });
+
+describe('what the gate does', () => {
+  const bad = (name: string, run: Step['run'], stage: Step['stage'] = 'DENOISING'): Step => ({
+    name,
+    stage,
+    plan: () => ({ run: true, strength: 1, weight: 10, reason: 'It was called for.' }),
+    run,
+  });
+  const work = (steps: readonly Step[], input = photo) =>
+    runPipeline(steps, input, {
+      signal: never(),
+      onProgress: () => undefined,
+      pixels,
+      measurements,
+      options: { strength: 1, upscale: 1 },
+    });
+
+  it('lowers work that goes too far, and says so', async () => {
+    const warm = bad('warm', async (raster) =>
+      mapSamples(raster, (level, channel) => level + [7, 0, -7][channel]! / 255),
+    );
+    const { raster, report } = await work([warm]);
+    expect(report.gate?.verdict).toBe('LOWERED');
+    expect(report.steps[0]).toMatchObject({ ran: true, strength: 0.5 });
+    expect(report.steps[0]?.reason).toMatch(/^It was called for\. Only 50 % of it is in the result: .+\.$/);
+    expect((raster.data[0] ?? 0) - (photo.data[0] ?? 0)).toBeOneOf([3, 4]);
+  });
+
+  it('leaves a step out that did harm and keeps the others', async () => {
+    const noisy = grain(photo, 16);
+    const { raster, report } = await runPipeline([denoise, bad('moved', async (one) => right(one, 1))], noisy, {
+      signal: never(),
+      onProgress: () => undefined,
+      pixels,
+      measurements: await measure(noisy, { pixels, signal: never() }),
+      options: { strength: 1, upscale: 1 },
+    });
+    expect(report.gate).toMatchObject({ verdict: 'DROPPED', reason: expect.stringContaining('“moved”') });
+    expect(report.steps).toMatchObject([{ ran: true }, { ran: false, strength: 0 }]);
+    expect(report.steps[1]?.reason).toContain('the picture was moved');
+    expect(report.gate?.measures.some(({ step, held }) => step === 'moved' && !held)).toBe(true);
+    expect(psnr(raster, photo)).toBeGreaterThan(psnr(noisy, photo) + 3);
+  });
+
+  it.each([
+    ['what a net leaves that answered NaN', () => NaN],
+    ['black', () => 0],
+    ['one grey', () => 0.5],
+  ])('gives the photo back, untouched, for %s', async (_what, level) => {
+    const { raster, report } = await work([bad('broken', async (one) => mapSamples(one, level))]);
+    expect(raster).toBe(photo);
+    expect(report.gate).toMatchObject({ verdict: 'REFUSED', reason: expect.stringContaining('as it was') });
+    expect(report.steps).toMatchObject([{ ran: false, strength: 0 }]);
+  });
+
+  it('gives the photo back where nothing can be seen of the work', async () => {
+    const { raster, report } = await work([
+      bad('gentle', async (one) =>
+        repaint(
+          one,
+          (x, y) => x === 9 && y === 9,
+          (at) => (one.data[at] ?? 0) ^ 1,
+        ),
+      ),
+    ]);
+    expect(raster).toBe(photo);
+    expect(report.gate).toMatchObject({ verdict: 'UNTOUCHED', reason: expect.stringContaining('too small to see') });
+  });
+
+  it('keeps what was repaired when the rest does harm, and its mask', async () => {
+    const scratched = repaint(photo, onScratch, () => 235);
+    const mask = createRaster({ ...photo, channels: 1 });
+    const repair = bad('repair', async () => ({ raster: photo, mask }), 'REPAIRING');
+    const {
+      raster,
+      report,
+      mask: kept,
+    } = await work([repair, bad('grey', async (one) => mapSamples(one, () => 0.5))], scratched);
+    expect(raster).toBe(photo);
+    expect(kept).toBe(mask);
+    expect(report.steps).toMatchObject([{ ran: true }, { ran: false }]);
+    expect(report.gate?.verdict).toBe('DROPPED');
+  });
+
+  it('drops the mask with the repair', async () => {
+    const mask = createRaster({ ...photo, channels: 1 });
+    const repair = bad('repair', async (one) => ({ raster: mapSamples(one, () => 0.5), mask }), 'REPAIRING');
+    expect(await work([repair])).toMatchObject({ raster: photo, mask: undefined });
+  });
+
+  it('takes what a step says of itself: that it did nothing, and why', async () => {
+    const idle = bad('idle', async (raster) => ({ raster, ran: false, reason: 'There was nothing to find.' }));
+    const { report } = await work([idle]);
+    expect(report.steps).toEqual([{ name: 'idle', ran: false, strength: 0, reason: 'There was nothing to find.' }]);
+    expect(report.gate?.verdict).toBe('UNTOUCHED');
+  });
+
+  it('stops when the signal fires', async () => {
+    const judging = gate.judge(
+      { before: photo, after: blur1(photo), effect: 'grain', step: null },
+      AbortSignal.abort(),
+    );
+    await expect(judging).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+const blur1 = (raster: Raster): Raster => mapSamples(raster, (level) => level * 0.9);

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retryDelaySeconds } from '../src/queue/backoff.ts';
 import { allows, conflict, isFinal, TRANSITIONS, type Transition } from '../src/restorations/states.ts';
 import { RESTORATION_STATUSES } from '../src/events/entity.ts';
+import { photoPath, samplePath } from './fixtures/damage.ts';
 import { bmp24 } from './fixtures/zoo/bmp.ts';
 import { cameraExif, SECRETS } from './fixtures/zoo/exif.ts';
 import { scenePixels } from './fixtures/zoo/scene.ts';
@@ -115,6 +116,33 @@ describe('the way of a photo', () => {
         .toBuffer(),
     ]);
     expect(after.equals(before)).toBe(true);
+  });
+
+  it('gives an unharmed photo back without compressing it again, and says so', async () => {
+    const photo = await readFile(photoPath('rocket.jpg'));
+    const { report, url, sha256, format, width, height, bytes } = await restored(photo);
+    expect(report.gate).toMatchObject({ verdict: 'UNTOUCHED', reason: expect.stringContaining('as it was') });
+    expect(report.steps.filter((step: any) => step.ran)).toEqual([]);
+    const file = await download(url);
+    expect({ sha256, format, bytes: Number(bytes) }).toEqual({
+      sha256: createHash('sha256').update(file).digest('hex'),
+      format: 'jpeg',
+      bytes: file.length,
+    });
+    const pixelsOf = (of: Buffer): Promise<Buffer> => sharp(of).raw().toBuffer();
+    expect((await pixelsOf(file)).equals(await pixelsOf(photo))).toBe(true);
+    expect(await sharp(file).metadata()).toMatchObject({ width, height });
+  });
+
+  it('says what was compared with the photo, and what came of it', async () => {
+    const { report } = await restored(await readFile(samplePath('astronaut.jpg')));
+    expect(report.gate).toMatchObject({ verdict: 'PASSED', reason: expect.stringContaining('no harm') });
+    expect(report.gate.measures.length).toBeGreaterThan(4);
+    for (const { value, limit, held, unit, explanation } of report.gate.measures) {
+      expect(held).toBe(value <= limit);
+      expect(unit).not.toBe('');
+      expect(explanation).toMatch(/.{15,}\.$/);
+    }
   });
 
   it('says of every step what it did and why', async () => {

@@ -123,6 +123,8 @@ export async function runPipeline(
   const total = plans.reduce((sum, { plan }) => sum + (plan.run ? plan.weight : 0), 0);
   const tried: Tried[] = [];
   let raster = input;
+  /** What the whole is compared with: filled places are judged for themselves, and would look like lost structure. */
+  let since = input;
   let mask: Raster | undefined;
   let finished = 0;
   let percent = 0;
@@ -149,16 +151,18 @@ export async function runPipeline(
       strength: plan.strength,
     });
     const { ran = true, reason = plan.reason, ...outcome }: StepOutcome = 'data' in made ? { raster: made } : made;
-    const work = { before: raster, after: outcome.raster, effect: step.effect ?? EFFECTS[step.stage], step: step.name };
+    const work = { before: raster, after: outcome.raster, effect: effectOf(step, measurements), step: step.name };
     const judged = ran ? await gate.judge({ ...work, demanded: plan.demanded ?? false }, signal) : undefined;
     tell(1);
     finished += plan.weight;
-    tried.push({ name: step.name, strength: plan.strength, reason, judged });
+    const settled = work.effect === 'places';
+    tried.push({ name: step.name, strength: plan.strength, reason, judged, settled });
     if (judged === undefined) continue;
     raster = judged.raster;
     if (judged.share > 0) mask = outcome.mask ?? mask;
+    if (settled) since = raster;
   }
-  const whole = await judgeWhole(gate, input, raster, tried, signal);
+  const whole = await judgeWhole(gate, { input, since, raster }, tried, signal);
   signal.throwIfAborted();
   return {
     raster: whole.judged.raster,
@@ -167,11 +171,15 @@ export async function runPipeline(
   };
 }
 
+function effectOf({ effect, stage }: Step, { jpeg }: Measurements): Effect {
+  const usual = effect ?? EFFECTS[stage];
+  return usual === 'grain' && jpeg.visible ? 'blocks' : usual;
+}
+
 /** Compares the result with the photo; where next to nothing has changed, the photo itself is the better result. */
 async function judgeWhole(
   gate: HarmGate,
-  input: Raster,
-  raster: Raster,
+  { input, since, raster }: Readonly<Record<'input' | 'since' | 'raster', Raster>>,
   tried: readonly Tried[],
   signal: AbortSignal,
 ): Promise<Whole> {
@@ -179,11 +187,11 @@ async function judgeWhole(
     return { judged: { raster: input, share: 0, measures: [], failed: [] }, untouched: true };
   }
   const worked = tried.flatMap(({ judged }) => (judged === undefined || judged.share === 0 ? [] : [judged]));
-  const [only, ...others] = worked;
+  const last = worked.at(-1);
   // What one step did has been compared already.
-  if (only !== undefined && others.length === 0) {
-    return { judged: { raster, share: 1, measures: only.measures, failed: [] }, untouched: false };
+  if (last !== undefined && (worked.length === 1 || since === raster)) {
+    return { judged: { raster, share: 1, measures: last.measures, failed: [] }, untouched: false };
   }
-  const judged = await gate.judge({ before: input, after: raster, effect: 'whole', step: null }, signal);
+  const judged = await gate.judge({ before: since, after: raster, effect: 'whole', step: null }, signal);
   return { judged, untouched: judged.raster === input };
 }

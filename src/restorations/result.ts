@@ -10,6 +10,7 @@ import { encodeResult } from '../imaging/encode.ts';
 import { inspectImage } from '../imaging/inspect.ts';
 import type { ImageLimits } from '../imaging/limits.ts';
 import { readPicture } from '../imaging/read.ts';
+import { writeUnchanged } from '../imaging/unchanged/unchanged.ts';
 import type { Gate } from '../limits/gate.ts';
 import type { Photo, Rendition } from '../photos/entity.ts';
 import { EAGER_RENDITIONS, type Renditions } from '../photos/renditions.ts';
@@ -87,17 +88,18 @@ export function createResults(deps: {
       let storageKey: string | null = null;
       try {
         const { outputFormat, outputQuality, metadataPolicy } = restoration.options;
-        const encoded = await encodeResult(
-          await pictureOf(result, providerId, signal),
-          {
-            original: { path: source, format: photo.format },
-            outputFormat,
-            ...(outputQuality === null ? {} : { quality: outputQuality }),
-            metadataPolicy,
-            signal,
-          },
-          scratch,
-        );
+        const options = {
+          original: { path: source, format: photo.format },
+          outputFormat,
+          ...(outputQuality === null ? {} : { quality: outputQuality }),
+          metadataPolicy,
+          signal,
+        };
+        const { picture } = result;
+        const same = picture.kind === 'raster' && picture.unchanged === true;
+        const encoded =
+          (same ? await writeUnchanged(options, scratch) : null) ??
+          (await encodeResult(await pictureOf(result, providerId, signal), options, scratch));
         const sha256 = await sha256Of(scratch, signal);
         const name = safeFilename(photo.originalFilename).replace(/\.[A-Za-z0-9]{1,5}$/, '');
         // A late writer of an earlier try must not touch the file of the one that won (C4).

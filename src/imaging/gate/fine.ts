@@ -11,6 +11,8 @@ const ROUNDING = 0.1;
 export interface FineChange {
   /** Share of the fine structure beyond the grain that is still there; undefined where there was none. */
   readonly kept: number | undefined;
+  /** Share of the grain in the structure that `kept` is about: where it is large, nobody can part the two. */
+  readonly grainy: number;
   /** Fine structure that has nothing to do with what was there, levels. */
   readonly invented: number;
   /** Grain that was there before, levels. */
@@ -28,22 +30,24 @@ export function gainOf({ cells: { variance, covariance } }: HarmSums): number {
  */
 export function fineChange({ blocks, before, after, common }: FineSums, gain: number): FineChange {
   const count = total(blocks);
-  if (count === 0) return { kept: undefined, invented: 0, grain: 0 };
+  if (count === 0) return { kept: undefined, grainy: 0, invented: 0, grain: 0 };
   let seen = 0;
   const calm = blocks.findIndex((n) => (seen += n) >= count * CALM);
   const grain = before[calm]! / blocks[calm]!;
   const scale = Math.max(0.2, gain);
-  let [there, left] = [0, 0];
+  let [there, left, buried] = [0, 0, 0];
   blocks.forEach((n, bin) => {
     if (n === 0 || before[bin]! / n < BUSY * grain + ROUNDING) return;
     there += before[bin]! - n * grain;
     left += common[bin]! / scale;
+    buried += n * grain;
   });
   const strange = blocks.map((n, bin) =>
     n === 0 ? 0 : after[bin]! - common[bin]! ** 2 / Math.max(1e-9, before[bin]!),
   );
   return {
     kept: there < count * ROUNDING ? undefined : left / there,
+    grainy: there <= 0 ? 0 : buried / (there + buried),
     invented: Math.sqrt(Math.max(0, total(strange)) / count) / scale,
     grain: Math.sqrt(grain),
   };

@@ -9,6 +9,8 @@ export interface Tried {
   readonly reason: string;
   /** Undefined where it did not run. */
   readonly judged: Judged | undefined;
+  /** Its work was judged for itself alone: it stays when all the others together do harm. */
+  readonly settled?: boolean;
 }
 
 /** The end of the work: all steps together. */
@@ -26,8 +28,8 @@ export function conclude(tried: readonly Tried[], whole: Whole): RestorationRepo
   return { steps, gate: { ...sentence(tried, whole), measures: told } };
 }
 
-function reportOf({ name, strength, reason, judged }: Tried, { judged: whole, untouched }: Whole): StepReport {
-  const did = judged === undefined ? 0 : judged.share * (untouched ? 0 : whole.share);
+function reportOf({ name, strength, reason, judged, settled }: Tried, { judged: whole, untouched }: Whole): StepReport {
+  const did = judged === undefined ? 0 : judged.share * (untouched ? 0 : settled ? 1 : whole.share);
   const ran = did > 0;
   const why = judged === undefined || judged.failed.length === 0 ? '' : ` ${consequence(judged)}`;
   return { name, ran, strength: strength * did, reason: `${reason}${why}` };
@@ -54,7 +56,8 @@ function sentence(tried: readonly Tried[], { judged, untouched }: Whole): Pick<G
   const told = (verdict: GateVerdict, reason: string) => ({ verdict, reason });
   const asItWas = 'this is the photo as it was.';
   if (judged.share === 0 && judged.failed.length > 0) {
-    return told('REFUSED', `The steps together did harm (${harms(judged.failed)}): ${asItWas}`);
+    const left = untouched ? asItWas : 'they were left out.';
+    return told('REFUSED', `The steps together did harm (${harms(judged.failed)}): ${left}`);
   }
   if (untouched && dropped.length > 0) return told('REFUSED', `What was tried did harm and was left out: ${asItWas}`);
   if (untouched && worked.length > 0) return told('UNTOUCHED', `The changes were too small to see: ${asItWas}`);

@@ -16,6 +16,9 @@ export interface CellSums {
   replaced: number;
   /** Pixels that overshoot all their neighbours of before. */
   overshot: number;
+  /** Of changed pixels the squared change, and what the pixels around them that did not change vary by. */
+  removed: number;
+  usual: number;
   /** Windows that had structure at low frequencies, and those of them that have another one now. */
   windows: number;
   lost: number;
@@ -41,6 +44,8 @@ const NEARLY_ALL = 0.75;
 const OVERSHOOT = 6;
 /** Levels of chroma up to which a cell has no colour. */
 const NEUTRAL = 4;
+/** Least variance of a surface: that of rounding and a little grain. */
+const SMOOTH = 4;
 /** Variance of the cells of a window from which it has structure that grain cannot fake, and the correlation that keeps it. */
 const STRUCTURED = 36;
 const KEPT = 0.7;
@@ -56,6 +61,8 @@ export function emptyCells(): CellSums {
     cells: 0,
     replaced: 0,
     overshot: 0,
+    removed: 0,
+    usual: 0,
     windows: 0,
     lost: 0,
     variance: 0,
@@ -81,6 +88,7 @@ export function addCells(sums: CellSums, a: readonly Plane[], b: readonly Plane[
   for (let row = 0; row + WINDOW <= rows; row += WINDOW) {
     for (let column = 0; column + WINDOW <= columns; column += WINDOW) {
       addWindow(sums, before, after, columns, row * columns + column);
+      addRemoved(sums, a[0]!, b[0]!, area, area.x0 + column * CELL, area.y0 + row * CELL);
     }
   }
 }
@@ -168,6 +176,35 @@ function isBeyond(
     }
   }
   return true;
+}
+
+/** What was taken out of a window, against how much the rest of its cells varies within. */
+function addRemoved(sums: CellSums, a: Plane, b: Plane, { width }: Area, x0: number, y0: number): void {
+  let [squares, changed, within, cells] = [0, 0, 0, 0];
+  for (let cell = 0; cell < WINDOW * WINDOW; cell++) {
+    const left = x0 + (cell % WINDOW) * CELL;
+    const top = y0 + Math.floor(cell / WINDOW) * CELL;
+    let [n, sum, sumSquares] = [0, 0, 0];
+    for (let y = top; y < top + CELL; y++) {
+      for (let at = y * width + left; at < y * width + left + CELL; at++) {
+        const d = b[at]! - a[at]!;
+        if (d > CHANGED || d < -CHANGED) {
+          squares += d * d;
+          changed++;
+          continue;
+        }
+        n++;
+        sum += a[at]!;
+        sumSquares += a[at]! * a[at]!;
+      }
+    }
+    if (n < CELL) continue;
+    within += sumSquares / n - (sum / n) ** 2;
+    cells++;
+  }
+  if (changed === 0) return;
+  sums.removed += squares;
+  sums.usual += changed * Math.max(SMOOTH, cells === 0 ? 0 : within / cells);
 }
 
 function addWindow(sums: CellSums, before: Float32Array, after: Float32Array, columns: number, first: number): void {
