@@ -109,7 +109,12 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
   const [lb, ub, vb] = b;
   const colours = ub === undefined ? 1 : 3;
   let changed = 0;
-  let [u, v, du, dv] = [0, 0, 0, 0];
+  let clipped = 0;
+  let squares = 0;
+  let u = 0;
+  let v = 0;
+  let du = 0;
+  let dv = 0;
   for (let y = y0; y < y0 + CELL; y++) {
     for (let x = x0; x < x0 + CELL; x++) {
       const at = y * width + x;
@@ -118,21 +123,25 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
       const d = q - p;
       if (d > CHANGED || d < -CHANGED) changed++;
       if (colours === 1) {
-        sums.squares += d * d;
-        if (isClipped(p, q)) sums.clipped++;
+        squares += d * d;
+        if (isClipped(p, q)) clipped++;
       } else {
-        const [pu, pv] = [ua?.[at] ?? 0, va?.[at] ?? 0];
-        const [qu, qv] = [ub![at]!, vb![at]!];
-        const [eu, ev] = [qu - pu, qv - pv];
+        const pu = ua === undefined ? 0 : ua[at]!;
+        const pv = va === undefined ? 0 : va[at]!;
+        const qu = ub![at]!;
+        const qv = vb![at]!;
+        const eu = qu - pu;
+        const ev = qv - pv;
         u += pu;
         v += pv;
         du += eu;
         dv += ev;
-        sums.squares += 3 * d * d + 2 * eu * eu + (8 / 3) * ev * ev;
-        const [pl, ql] = [p - (2 / 3) * pv, q - (2 / 3) * qv];
-        if (isClipped(pl + pu, ql + qu)) sums.clipped++;
-        if (isClipped(p + (4 / 3) * pv, q + (4 / 3) * qv)) sums.clipped++;
-        if (isClipped(pl - pu, ql - qu)) sums.clipped++;
+        squares += 3 * d * d + 2 * eu * eu + (8 / 3) * ev * ev;
+        const pl = p - (2 / 3) * pv;
+        const ql = q - (2 / 3) * qv;
+        if (isClipped(pl + pu, ql + qu)) clipped++;
+        if (isClipped(p + (4 / 3) * pv, q + (4 / 3) * qv)) clipped++;
+        if (isClipped(pl - pu, ql - qu)) clipped++;
       }
       if (
         d > OVERSHOOT
@@ -146,6 +155,8 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
   sums.pixels += n;
   sums.samples += n * colours;
   sums.changed += changed;
+  sums.clipped += clipped;
+  sums.squares += squares;
   sums.cells++;
   if (changed >= NEARLY_ALL * n) sums.replaced++;
   if (colours === 1) return;

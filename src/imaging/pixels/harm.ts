@@ -22,6 +22,9 @@ export interface HarmSums {
 /** Even, so that pairs of pixels are the same in every tile. */
 const HALO = 4;
 
+/** Pixels from which every second tile is enough for fine structure and displacement, which are the same all over a picture. */
+const LARGE = 2e6;
+
 /** Compares two pictures on one tile, which begins at a multiple of 64 and ends there or at the edge. */
 export function harmTile({ before, after }: HarmInput, tile: Tile): HarmSums {
   const from = growTile(tile, HALO, before.width, before.height);
@@ -37,6 +40,8 @@ export function harmTile({ before, after }: HarmInput, tile: Tile): HarmSums {
   const b = readReduced(after, from, Math.round(after.width / before.width));
   const sums: HarmSums = { cells: emptyCells(), fine: [emptyFine(), emptyFine()], shift: emptyShift() };
   addCells(sums.cells, a, b, area);
+  const position = tile.x0 / (tile.x1 - tile.x0) + tile.y0 / (tile.y1 - tile.y0);
+  if (before.width * before.height > LARGE && Math.round(position) % 2 === 1) return sums;
   addFine(sums.fine[0], a[0]!, b[0]!, area);
   const half = halve(area);
   const [softA, softB] = [half.plane(a[0]!), half.plane(b[0]!)];
