@@ -78,7 +78,8 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'clipping',
     unit: '%',
-    limits: { grain: 0.2, blocks: 0.2, places: 0.2, tone: 0.2, detail: 0.5, size: 0.5, whole: 0.6, colours: 1 },
+    // Grain lifts what is black and dulls what is white: without it they are so again.
+    limits: { grain: 5, blocks: 5, places: 0.2, tone: 0.2, detail: 0.5, size: 0.5, whole: 5, colours: 1 },
     curable: true,
     value: ({ sums: { cells } }) => share(cells.clipped, cells.samples),
     says: 'of the samples became pure black or white',
@@ -117,7 +118,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'invention',
     unit: 'levels',
-    limits: { grain: 1.2, blocks: 5, tone: 1, detail: 2, size: 2, whole: 5, colours: 3 },
+    limits: { grain: 1.2, blocks: 6, tone: 1, detail: 2, size: 2.5, whole: 6, colours: 3 },
     curable: true,
     value: ({ fine }) => Math.max(0, ...fine.map(({ invented, grain }) => invented - grain)),
     says: 'of 255 is how strong fine structure is that was not there',
