@@ -63,7 +63,7 @@ describe('models of one’s own, through the API', () => {
     const id = await submit('onnx/esrgan-2x', await photo(200));
     const result = await app.ended(id, token);
     expect(result).toMatchObject({ status: 'SUCCEEDED', width: 400, height: 400 });
-    expect(result.report).toEqual([
+    expect(result.report.steps).toEqual([
       expect.objectContaining({ name: 'esrgan-2x', ran: true, reason: expect.stringContaining('×2') }),
     ]);
     expect(result.runs[0]).toMatchObject({ provider: 'onnx', error: null });
