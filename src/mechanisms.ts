@@ -49,7 +49,7 @@ export interface Mechanisms {
   readonly limiter: Limiter;
   /** What every decoding of a picture goes through, weighed by the bytes that it takes. */
   readonly decoding: Gate;
-  /** Threads for loops over pixels, shared by all that has any. */
+  /** Threads for loops over pixels, shared by all that work on pictures. */
   readonly pixels: PixelPool;
   readonly bus: EventBus<Topics>;
   readonly queue: Queue;

@@ -43,10 +43,13 @@ export function measureNoise({ source, reduce = 1 }: NoiseInput, tile: Tile): No
   const block: Block = new Float64Array(64);
   for (let y = tile.y0; y + side <= tile.y1; y += pitch) {
     for (let x = tile.x0; x + side <= tile.x1; x += pitch) {
-      if (clipped(source, x, y, side)) continue;
-      const planes = readPlanes(source, { x0: x, y0: y, x1: x + side, y1: y + side }).map((plane) => {
-        if (reduce === 1) block.set(plane);
-        else halve(plane, block);
+      if (reduce === 1 && clipped(source, x, y)) continue;
+      const read = readPlanes(source, { x0: x, y0: y, x1: x + side, y1: y + side });
+      const small = reduce === 1 ? read : read.map(halve);
+      // What averages to a level within the scale still tells of the grain; most of a snow field or a night would be left out.
+      if (reduce === 2 && clippedPlane(small[0]!)) continue;
+      const planes = small.map((plane) => {
+        block.set(plane);
         forwardDct(block);
         return Float32Array.from(block);
       });
@@ -63,22 +66,29 @@ export function measureNoise({ source, reduce = 1 }: NoiseInput, tile: Tile): No
 }
 
 /** Each four samples of 16×16 averaged. */
-function halve(plane: Plane, block: Block): void {
-  for (let i = 0; i < 64; i++) {
+function halve(plane: Plane): Plane {
+  return Float32Array.from({ length: 64 }, (_, i) => {
     const at = 32 * (i >> 3) + 2 * (i & 7);
-    block[i] = (plane[at]! + plane[at + 1]! + plane[at + 16]! + plane[at + 17]!) / 4;
-  }
+    return (plane[at]! + plane[at + 1]! + plane[at + 16]! + plane[at + 17]!) / 4;
+  });
 }
 
-function clipped({ data, width, channels, depth }: Raster, x: number, y: number, side: number): boolean {
+/** Samples of a block of 64 that may be at the end of the scale. */
+const CLIPPED = 6;
+
+function clippedPlane(plane: Plane): boolean {
+  return plane.reduce((count, level) => count + (level <= 1 || level >= 254 ? 1 : 0), 0) > CLIPPED;
+}
+
+function clipped({ data, width, channels, depth }: Raster, x: number, y: number): boolean {
   const low = depth === 16 ? 257 : 1;
   const high = depth === 16 ? 254 * 257 : 254;
   let count = 0;
-  for (let dy = 0; dy < side; dy++) {
+  for (let dy = 0; dy < 8; dy++) {
     const from = ((y + dy) * width + x) * channels;
-    for (let i = from; i < from + side * channels; i++) if (data[i]! <= low || data[i]! >= high) count++;
+    for (let i = from; i < from + 8 * channels; i++) if (data[i]! <= low || data[i]! >= high) count++;
   }
-  return count > (6 / 64) * side * side * channels;
+  return count > CLIPPED * channels;
 }
 
 function lowFrequencies(dct: Float32Array): number {
