@@ -269,9 +269,9 @@ describe('viewerActivity', () => {
       socketClient(app, mine),
       ACTIVITY,
       { after: Buffer.from('e0').toString('base64url') },
-      ({ kind }) => kind === 'PHOTO_READY',
+      ({ kind }) => kind === 'PHOTO_DIAGNOSED',
     );
-    expect(all.map(({ kind }) => kind)).toEqual(['PHOTO_UPLOADED', 'PHOTO_READY']);
+    expect(all.map(({ kind }) => kind)).toEqual(['PHOTO_UPLOADED', 'PHOTO_READY', 'PHOTO_DIAGNOSED']);
     expect(all[1].photo.renditions.map(({ name }: any) => name)).toEqual(['THUMBNAIL', 'PREVIEW', 'MEDIUM', 'LARGE']);
     const id = (
       await app.ok(
@@ -284,11 +284,11 @@ describe('viewerActivity', () => {
     const missed = await collect(
       socketClient(app, mine),
       ACTIVITY,
-      { after: all[1].cursor },
+      { after: all[2].cursor },
       (event) => event.restoration?.status === 'SUCCEEDED' && event.kind === 'RESTORATION_CHANGED',
     );
     expect(missed[0].kind).toBe('RESTORATION_CHANGED');
-    expect(seqOf(missed[0])).toBeGreaterThan(seqOf(all[1]));
+    expect(seqOf(missed[0])).toBeGreaterThan(seqOf(all[2]));
     const refused = collect(socketClient(app, null), ACTIVITY, {});
     await expect(refused.catch((error: any) => error.code ?? error[0].extensions.code)).resolves.toBe(
       'UNAUTHENTICATED',
