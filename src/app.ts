@@ -46,7 +46,7 @@ async function build(config: Config, log: Log): Promise<App> {
   const mechanisms = await openMechanisms(config, log, stack);
   const { fork, links, storage, spool, queue, lock } = mechanisms;
   const { services, handlers, systemContext, onSessionEnded } = createFeatures(mechanisms);
-  const { auth, renditions, health, cleanup } = services;
+  const { auth, renditions, masks, health, cleanup } = services;
 
   const server = createHttpServer({
     config,
@@ -57,7 +57,7 @@ async function build(config: Config, log: Log): Promise<App> {
     authenticate: auth.authenticate,
     contextFor: (facts) => ({ ...facts, em: fork(), services }),
     uploadSlots: createSlots({ max: config.maxConcurrentUploadsPerSession }),
-    files: { links, storage, source: createFileSource({ fork, renditions }) },
+    files: { links, storage, source: createFileSource({ fork, renditions, masks }) },
     pages: PAGES,
     tabs: GRAPHIQL_TABS,
     onSessionEnded,

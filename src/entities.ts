@@ -2,7 +2,7 @@ import { SessionEntity, UserEntity } from './auth/entity.ts';
 import { EventEntity } from './events/entity.ts';
 import { DiagnosisEntity, PhotoEntity, RenditionEntity } from './photos/entity.ts';
 import { JobEntity } from './queue/entity.ts';
-import { RestorationEntity, RunEntity, SubmissionEntity } from './restorations/entity.ts';
+import { MaskEntity, RestorationEntity, RunEntity, SubmissionEntity } from './restorations/entity.ts';
 
 /** Every table of the database. */
 export const ENTITIES = [
@@ -14,6 +14,7 @@ export const ENTITIES = [
   EventEntity,
   JobEntity,
   RestorationEntity,
+  MaskEntity,
   RunEntity,
   SubmissionEntity,
 ];

@@ -11,6 +11,7 @@ import { ENTITIES } from './entities.ts';
 import type { Topics } from './events/service.ts';
 import { withFault } from './faults.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './imaging/limits.ts';
+import type { Nets } from './imaging/nets.ts';
 import { createPixelPool, type PixelPool } from './imaging/pixels/pool.ts';
 import { configureSharp } from './imaging/sharp.ts';
 import { openNets } from './inference/nets.ts';
@@ -51,6 +52,8 @@ export interface Mechanisms {
   readonly decoding: Gate;
   /** Threads for loops over pixels, shared by all that work on pictures. */
   readonly pixels: PixelPool;
+  /** Those that ship with Heirloom and can be used on this machine. */
+  readonly nets: Nets;
   readonly bus: EventBus<Topics>;
   readonly queue: Queue;
   readonly providers: readonly Provider[];
@@ -123,6 +126,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     limiter: createMemoryLimiter(),
     decoding,
     pixels,
+    nets,
     bus: createEventBus<Topics>(),
     queue: createLocalQueue({ fork, log }),
     providers: [builtin, onnx],

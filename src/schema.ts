@@ -3,6 +3,7 @@ import './auth/mutations.ts';
 import './photos/mutations.ts';
 import './photos/diagnosis-schema.ts';
 import './models/schema.ts';
+import './restorations/mask-schema.ts';
 import './restorations/mutations.ts';
 import './restorations/subscriptions.ts';
 import './ops/schema.ts';

@@ -25,6 +25,7 @@ import { createAttempt } from './restorations/attempt.ts';
 import { createErase } from './restorations/erase.ts';
 import { createFollow, type Follow } from './restorations/follow.ts';
 import { createJournal } from './restorations/journal.ts';
+import { createMasks, type Masks } from './restorations/masks.ts';
 import { createProgress, type ProgressBoard } from './restorations/progress.ts';
 import { createResults } from './restorations/result.ts';
 import { createRunner } from './restorations/runner.ts';
@@ -40,6 +41,7 @@ export interface Services {
   readonly diagnoses: Diagnoses;
   readonly models: Models;
   readonly restorations: Restorations;
+  readonly masks: Masks;
   readonly submit: Submit;
   readonly follow: Follow;
   readonly progress: ProgressBoard;
@@ -76,7 +78,10 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     limits: resultLimits,
     now,
   });
-  const results = createResults({ storage, renditions, scratchDir, processedDir, decoding, limits: resultLimits });
+  const uploadBudget = { name: 'upload', points: config.uploadsPerHour, seconds: 3600 };
+  const masks = createMasks({ storage, scratchDir, decoding, imageLimits, limiter, uploadBudget, now });
+  const limits = resultLimits;
+  const results = createResults({ storage, renditions, masks, scratchDir, processedDir, decoding, limits });
   const models = createModels({
     providers: mechanisms.providers,
     custom: readCustomModels(config.modelsConfig),
@@ -98,10 +103,10 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     progress,
     models,
     admission,
+    masks,
     maxAttempts,
     now,
   });
-  const uploadBudget = { name: 'upload', points: config.uploadsPerHour, seconds: 3600 };
   const receiver = createReceiver({
     storage,
     events,
@@ -118,6 +123,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     events,
     queue,
     pixels: mechanisms.pixels,
+    nets: mechanisms.nets,
     decoding,
     limits: imageLimits,
     plan: planAuto,
@@ -130,6 +136,8 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     receiver,
     queue,
     journal,
+    masks,
+    processedDir,
     admission,
     limits: { maxOutputMegapixels: config.maxOutputMegapixels, maxAttempts },
     now,
@@ -169,11 +177,12 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     intervalHours: config.sessionCleanupIntervalHours,
   });
   const runner = createRunner({
-    attempt: createAttempt({ models, storage, results, journal, progress, fork, log }),
+    attempt: createAttempt({ models, storage, results, masks, journal, progress, fork, log }),
     models,
     journal,
     results,
     renditions,
+    masks,
     progress,
     fork,
     log,
@@ -194,6 +203,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
       diagnoses,
       models,
       restorations,
+      masks,
       submit,
       follow: createFollow({ events, restorations, fork }),
       progress,

@@ -66,7 +66,7 @@ function namedFiles(folder: string): string[] {
   const keys = database
     .prepare(
       `select storage_key from photo union select storage_key from restoration where storage_key is not null
-        union select storage_key from rendition`,
+        union select storage_key from mask union select storage_key from rendition`,
     )
     .pluck()
     .all() as string[];

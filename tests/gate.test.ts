@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGate, type Effect, type Work } from '../src/imaging/gate/gate.ts';
 import type { Measurements } from '../src/imaging/measure/measurements.ts';
 import { measure } from '../src/imaging/measure/measure.ts';
+import { NO_NETS } from '../src/imaging/nets.ts';
 import { runPipeline, type Step } from '../src/imaging/pipeline.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
@@ -192,6 +193,7 @@ describe('what the gate does', () => {
       signal: never(),
       onProgress: () => undefined,
       pixels,
+      nets: NO_NETS,
       measurements,
       options: { strength: 1, upscale: 1 },
     });
@@ -213,6 +215,7 @@ describe('what the gate does', () => {
       signal: never(),
       onProgress: () => undefined,
       pixels,
+      nets: NO_NETS,
       measurements: await measure(noisy, { pixels, signal: never() }),
       options: { strength: 1, upscale: 1 },
     });

@@ -97,6 +97,9 @@ describe('MODELS_CONFIG', () => {
     expect(checkOptions(model, { strength: 0.5, parameters: { steps: 30 } })).toEqual({
       strength: 0.5,
       upscale: 1,
+      quality: 'BALANCED',
+      repair: 'AUTO',
+      ownMask: false,
       parameters: {
         prompt: 'restore this photo',
         steps: 30,
@@ -123,13 +126,21 @@ describe('the registry', () => {
   it('lists built-in and configured models to everybody, with the reason where one is not available', async () => {
     const app = await appForTest({ MODELS_CONFIG: JSON.stringify(SWIN2SR) });
     const { models } = await app.ok(LIST);
-    expect(models.map(({ id }: any) => id)).toEqual(['auto', 'tone', 'upscale-2x', 'upscale-4x', 'swin2sr-2x']);
+    expect(models.map(({ id }: any) => id)).toEqual([
+      'auto',
+      'repair',
+      'denoise',
+      'tone',
+      'upscale-2x',
+      'upscale-4x',
+      'swin2sr-2x',
+    ]);
     expect(models[0]).toMatchObject({
       provider: 'builtin',
       isDefault: true,
       status: { available: true, reason: null },
     });
-    expect(models[4].status).toEqual({
+    expect(models[6].status).toEqual({
       available: false,
       reason: 'The provider huggingface is not configured on this server.',
     });
@@ -156,14 +167,14 @@ describe('the registry', () => {
     const app = await appForTest({ MODELS_REQUIRE_AUTH: 'true' });
     const { status, errors } = await app.request(LIST);
     expect([status, errors[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
-    expect((await app.ok(LIST, {}, await app.guest())).models).toHaveLength(4);
+    expect((await app.ok(LIST, {}, await app.guest())).models).toHaveLength(6);
   });
 
   it.each([
     [
       'a model its provider does not have',
       { MODELS_CONFIG: JSON.stringify({ ...SWIN2SR, provider: 'builtin', model: 'magic' }) },
-      'the provider builtin has auto, tone, upscale-2x, upscale-4x, but no magic',
+      'the provider builtin has auto, repair, denoise, tone, upscale-2x, upscale-4x, but no magic',
     ],
     ['an unknown default', { DEFAULT_MODEL: 'nope' }, 'DEFAULT_MODEL is nope'],
     [

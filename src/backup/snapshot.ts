@@ -12,11 +12,13 @@ export interface NamedFile {
 const NAMED = `
   select storage_key as key, sha256 from photo
   union all select storage_key, sha256 from restoration where storage_key is not null
+  union all select storage_key, sha256 from mask
   union all select storage_key, null from rendition`;
 
 const SIZES = `
   select bytes from photo
   union all select bytes from restoration where storage_key is not null
+  union all select bytes from mask
   union all select bytes from rendition`;
 
 /** Opens a database for reading only, also one that a service writes to. @throws BackupError when there is none. */

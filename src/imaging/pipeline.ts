@@ -1,3 +1,4 @@
+import type { Repair } from './damage-mask.ts';
 import { createGate, type Effect, type HarmGate } from './gate/gate.ts';
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
@@ -24,8 +25,12 @@ export interface StepOptions {
   readonly strength: number;
   /** How many times larger each side becomes. */
   readonly upscale: 1 | 2 | 4;
-  /** How much time it may take. Default BALANCED. */
+  /** Which nets, and how many passes. Default BALANCED. */
   readonly quality?: Quality;
+  /** Default AUTO. */
+  readonly repair?: Repair;
+  /** Damage as the owner of the photo has marked it: grey, of its size, white = damaged. Nothing else is repaired then. */
+  readonly mask?: Raster;
 }
 
 /** What a step makes of the measurements: whether the photo calls for it, how strongly, at what cost, and why. */
@@ -68,15 +73,16 @@ export interface StepOutcome {
 }
 
 /**
- * One stage of the work on a picture. `plan` is pure and looks only at measurements, so that it can be tested and shown
- * before any pixel is touched; `run` returns a new raster (or the one it was given) and never writes into its input.
+ * One stage of the work on a picture. `plan` is pure and looks only at measurements and at which nets there are, so that it
+ * can be tested and shown before any pixel is touched; `run` returns a new raster (or the one it was given) and never writes
+ * into its input.
  */
 export interface Step {
   readonly name: string;
   readonly stage: RestorationStage;
   /** What it is there to change; the gate holds it to the rest. Default: what its stage says. */
   readonly effect?: Effect;
-  plan(measurements: Measurements, options: StepOptions): StepPlan;
+  plan(measurements: Measurements, options: StepOptions, nets: Nets): StepPlan;
   run(raster: Raster, context: StepContext): Promise<Raster | StepOutcome>;
 }
 
@@ -119,7 +125,7 @@ export async function runPipeline(
   { signal, onProgress, pixels, nets, measurements, options }: PipelineOptions,
 ): Promise<{ raster: Raster; report: RestorationReport; mask: Raster | undefined }> {
   const gate = createGate({ pixels, quality: options.quality ?? 'BALANCED' });
-  const plans = steps.map((step) => ({ step, plan: step.plan(measurements, options) }));
+  const plans = steps.map((step) => ({ step, plan: step.plan(measurements, options, nets) }));
   const total = plans.reduce((sum, { plan }) => sum + (plan.run ? plan.weight : 0), 0);
   const tried: Tried[] = [];
   let raster = input;

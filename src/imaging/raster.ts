@@ -43,6 +43,18 @@ export function createRaster({ width, height, channels, depth }: RasterShape): R
   return { data, width, height, channels, depth };
 }
 
+const COPY_CHUNK = 2 * 1024 * 1024;
+
+/** A copy, made in pieces, so that a large picture does not hold up the event loop. */
+export async function cloneRaster(source: Raster): Promise<Raster> {
+  const copy = createRaster(source);
+  for (let at = 0; at < copy.data.length; at += COPY_CHUNK) {
+    copy.data.set(source.data.subarray(at, at + COPY_CHUNK), at);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return copy;
+}
+
 /** How many of the channels are colour: 1 or 3. */
 export function colourChannels({ channels }: Pick<Raster, 'channels'>): 1 | 3 {
   return channels >= 3 ? 3 : 1;
@@ -56,8 +68,6 @@ export function hasAlpha({ channels }: Pick<Raster, 'channels'>): boolean {
 export function maxSample({ depth }: Pick<Raster, 'depth'>): number {
   return depth === 16 ? 65_535 : 255;
 }
-
-const COPY_CHUNK = 2 * 1024 * 1024;
 
 /**
  * Decodes an opened image completely. Grey stays grey and 16 bits stay 16 bits; everything else becomes 8-bit sRGB,

@@ -1,16 +1,27 @@
 import { AppError } from '../errors.ts';
+import type { Repair } from '../imaging/damage-mask.ts';
+import type { Quality } from '../imaging/nets.ts';
+import { MODEL_OPTIONS } from '../providers/provider.ts';
 import type { Model, ParameterSchema } from './model.ts';
 
 /** The part of a request that is the model's business. */
 export interface RequestedOptions {
   strength?: number | null | undefined;
   upscale?: number | null | undefined;
+  quality?: Quality | null | undefined;
+  repair?: Repair | null | undefined;
+  /** A mask of their own, whatever it is. */
+  mask?: unknown;
   parameters?: Record<string, unknown> | null | undefined;
 }
 
 export interface CheckedOptions {
   strength: number;
   upscale: number;
+  quality: Quality;
+  repair: Repair;
+  /** Whether there is a mask of their own. */
+  ownMask: boolean;
   /** Defaults filled in, fixed values of the model added. */
   parameters: Record<string, unknown>;
 }
@@ -44,8 +55,8 @@ export function checkParameter(name: string, value: unknown, schema: ParameterSc
  * @throws AppError BAD_USER_INPUT that names the option and its range.
  */
 export function checkOptions(model: Model, requested: RequestedOptions): CheckedOptions {
-  const { strength, upscale } = requested;
-  for (const option of ['strength', 'upscale'] as const) {
+  const { strength, upscale, quality, repair, mask } = requested;
+  for (const option of MODEL_OPTIONS) {
     if (requested[option] != null && !model.options.includes(option)) {
       throw bad(option, `The model ${model.id} does not take ${option}.`);
     }
@@ -54,6 +65,8 @@ export function checkOptions(model: Model, requested: RequestedOptions): Checked
   if (upscale != null && !model.upscales.includes(upscale)) {
     throw bad('upscale', `upscale must be one of ${model.upscales.join(', ')} for the model ${model.id}.`);
   }
+  if (mask != null && repair === 'OFF')
+    throw bad('mask', 'A mask says what to repair, and repair: OFF that nothing is.');
   const given = requested.parameters ?? {};
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(model.parameters, name));
   if (unknown !== undefined) throw bad(`parameters.${unknown}`, `The model ${model.id} has no parameter ${unknown}.`);
@@ -65,5 +78,12 @@ export function checkOptions(model: Model, requested: RequestedOptions): Checked
     checkParameter(name, value, schema);
     parameters[name] = value;
   }
-  return { strength: strength ?? 1, upscale: upscale ?? model.upscales[0] ?? 1, parameters };
+  return {
+    strength: strength ?? 1,
+    upscale: upscale ?? model.upscales[0] ?? 1,
+    quality: quality ?? 'BALANCED',
+    repair: repair ?? 'AUTO',
+    ownMask: mask != null,
+    parameters,
+  };
 }

@@ -31,7 +31,7 @@ export const ModelRef = builder.objectRef<Model>('Model').implement({
     }),
     tags: t.stringList({ description: 'Free labels.', resolve: ({ tags }) => [...tags] }),
     options: t.stringList({
-      description: 'Which of the common options it takes: `strength`, `upscale`.',
+      description: 'Which of the common options it takes: `strength`, `upscale`, `quality`, `repair`, `mask`.',
       resolve: ({ options }) => [...options],
     }),
     upscales: t.intList({

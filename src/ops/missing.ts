@@ -3,14 +3,14 @@ import type { EntityManager } from '@mikro-orm/sqlite';
 import { readAll } from '../db/reader.ts';
 import type { Log } from '../log.ts';
 import { PhotoEntity, RenditionEntity } from '../photos/entity.ts';
-import { RestorationEntity } from '../restorations/entity.ts';
+import { MaskEntity, RestorationEntity } from '../restorations/entity.ts';
 import type { Storage } from '../storage/storage.ts';
 
 const CHUNK = 200;
 /** A disk that is not mounted must not fill the log. */
 const MOST_LOGGED = 100;
 
-const TABLES = [PhotoEntity, RestorationEntity, RenditionEntity] as const;
+const TABLES = [PhotoEntity, RestorationEntity, MaskEntity, RenditionEntity] as const;
 
 interface Row {
   readonly id: string;

@@ -26,6 +26,7 @@ export interface Preview {
 
 const FILES_OF_USER = `select storage_key as name, bytes from photo where user_id = ?
   union all select storage_key, bytes from restoration where user_id = ? and storage_key is not null
+  union all select m.storage_key, m.bytes from mask m join restoration r on r.id = m.restoration_id where r.user_id = ?
   union all select storage_key, bytes from rendition where owner_id in
     (select id from photo where user_id = ? union all select id from restoration where user_id = ?)`;
 
@@ -39,7 +40,13 @@ export async function* preview(
   for (const name of guests) {
     signal.throwIfAborted();
     yield { kind: 'guests', name, bytes: 0 };
-    const files = await fork().execute<{ name: string; bytes: number }[]>(FILES_OF_USER, [name, name, name, name]);
+    const files = await fork().execute<{ name: string; bytes: number }[]>(FILES_OF_USER, [
+      name,
+      name,
+      name,
+      name,
+      name,
+    ]);
     for (const file of files) yield { kind: 'guestFiles', ...file };
   }
   for (const name of sessions) yield { kind: 'sessions', name, bytes: 0 };

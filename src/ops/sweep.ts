@@ -92,8 +92,9 @@ export function createSweep(deps: {
       `select storage_key as known, null as worker from photo where id in (${marks})
         union all select storage_key, null from restoration where id in (${marks})
         union all select storage_key, null from rendition where owner_id in (${marks})
+        union all select storage_key, null from mask where restoration_id in (${marks})
         union all select ref_id, kind from job where kind in ('photo', 'restoration') and ref_id in (${marks})`,
-      [...ids, ...ids, ...ids, ...ids],
+      [...ids, ...ids, ...ids, ...ids, ...ids],
     );
     const known = new Map(rows.map((row) => [row.known, row.worker]));
     const orphans = files.filter(({ key, id, modifiedMs }) => {

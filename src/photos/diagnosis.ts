@@ -38,12 +38,11 @@ export function createDiagnoses(deps: {
   events: Events;
   queue: Queue;
   pixels: PixelPool;
-  /** Left out = damage is not looked for. */
-  nets?: Nets | undefined;
+  nets: Nets;
   decoding: Gate;
   limits: ImageLimits;
   /** What the default model would do by these measurements. */
-  plan: (measurements: Measurements) => readonly StepReport[];
+  plan: (measurements: Measurements, nets: Nets) => readonly StepReport[];
   now: () => number;
 }) {
   const { storage, events, queue, pixels, nets } = deps;
@@ -60,7 +59,7 @@ export function createDiagnoses(deps: {
     const quality = await fileQuality(file.path, format, signal);
     const measurements = await measure(raster, { pixels, signal, fileQuality: quality });
     const findings = findingsOf(measurements, await damageCoverage(raster, { nets, pixels, signal }));
-    const steps = deps.plan(measurements).filter(({ ran }) => ran);
+    const steps = deps.plan(measurements, nets).filter(({ ran }) => ran);
     const recommended = steps.map(({ name, strength, reason }) => ({ name, strength, reason }));
     return { findings, summary: summaryOf(findings), recommended };
   }

@@ -155,6 +155,11 @@ export function createReceiver(deps: {
     },
 
     commit,
+
+    /** Takes a received photo away again, when `commit` will not follow. */
+    async drop({ photo, isNew }: Received): Promise<void> {
+      if (isNew) await storage.delete(photo.storageKey);
+    },
   };
 }
 

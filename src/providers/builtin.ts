@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { readMask } from '../imaging/damage-mask.ts';
 import { fileQuality } from '../imaging/file-quality.ts';
 import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
@@ -9,6 +10,7 @@ import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
 import { readPicture } from '../imaging/read.ts';
 import type { StepReport } from '../imaging/report.ts';
 import { denoise } from '../imaging/steps/denoise.ts';
+import { repair, repairAlone } from '../imaging/steps/repair.ts';
 import { sharpen } from '../imaging/steps/sharpen.ts';
 import { tone } from '../imaging/steps/tone.ts';
 import { upscale } from '../imaging/steps/upscale.ts';
@@ -35,12 +37,36 @@ const MODELS: readonly BuiltinModel[] = [
     name: 'auto',
     title: 'Automatic restoration',
     description:
-      'Measures noise, fading, colour cast and sharpness, and mends only what the photo calls for. A photo without damage comes back as it is. Does not repair scratches and invents nothing.',
+      'Measures noise, fading, colour cast and sharpness, and mends only what the photo calls for. Fills scratches and dust in soft and grainy photos, where they can be told from what the photo shows. A photo without damage comes back as it is. Invents nothing.',
     capability: 'RESTORE',
     tags: ['default', 'offline'],
-    options: ['strength', 'upscale'],
+    options: ['strength', 'upscale', 'quality', 'repair', 'mask'],
     upscales: [1, 2, 4],
-    steps: [denoise, tone, sharpen, upscale],
+    steps: [repair, denoise, tone, sharpen, upscale],
+  },
+  {
+    ...COMMON,
+    name: 'repair',
+    title: 'Scratches and dust',
+    description:
+      'Finds scratches, hairs and dust and fills them from what is around them; changes nothing else. With `mask` it fills what you have marked. Does not bring back what a tear has taken away.',
+    capability: 'REPAIR',
+    tags: ['offline'],
+    options: ['strength', 'quality', 'repair', 'mask'],
+    upscales: [1],
+    steps: [repairAlone],
+  },
+  {
+    ...COMMON,
+    name: 'denoise',
+    title: 'Grain and JPEG artefacts',
+    description:
+      'Takes out film grain, sensor noise and what strong JPEG compression leaves, as far as they were measured; changes nothing else.',
+    capability: 'DENOISE',
+    tags: ['offline'],
+    options: ['strength', 'quality'],
+    upscales: [1],
+    steps: [denoise],
   },
   {
     ...COMMON,
@@ -70,10 +96,10 @@ const MODELS: readonly BuiltinModel[] = [
 ];
 
 /** What the model `auto` at full strength makes of these measurements, without looking at a pixel. */
-export function planAuto(measurements: Measurements): StepReport[] {
+export function planAuto(measurements: Measurements, nets: Nets): StepReport[] {
   const { steps = [] } = MODELS.find(({ name }) => name === 'auto') ?? {};
   return steps.map(({ name, plan: planStep }) => {
-    const plan = planStep(measurements, { strength: 1, upscale: 1 });
+    const plan = planStep(measurements, { strength: 1, upscale: 1 }, nets);
     return { name, ran: plan.run, strength: plan.run ? plan.strength : 0, reason: plan.reason };
   });
 }
@@ -127,6 +153,7 @@ export function createBuiltinProvider({
       signal,
       whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
     });
+    const mask = request.mask && (await readMask(request.mask.path, signal));
     tell(PREPARING / 2);
     const { path, format } = request.input;
     const measurements = await measure(input, {
@@ -136,17 +163,25 @@ export function createBuiltinProvider({
     });
     await ready;
     tell(PREPARING);
-    const { raster, report } = await runPipeline(model.steps, input, {
+    const {
+      raster,
+      report,
+      mask: repaired,
+    } = await runPipeline(model.steps, input, {
       signal,
       pixels,
       nets,
       measurements,
-      options,
+      options: mask === undefined ? options : { ...options, mask },
       onProgress: ({ stage, percent }) =>
         context.onProgress({ stage, percent: PREPARING + (percent * (100 - PREPARING)) / 100 }),
     });
     context.onProgress({ stage: 'FINISHING', percent: 100 });
-    return { picture: { kind: 'raster', raster, unchanged: raster === input }, report };
+    return {
+      picture: { kind: 'raster', raster, unchanged: raster === input },
+      report,
+      ...(repaired === undefined ? {} : { mask: repaired }),
+    };
   }
 
   return {
@@ -166,7 +201,12 @@ export function createBuiltinProvider({
 
 function checkOptions(
   model: BuiltinModel,
-  { strength = 1, upscale: factor = model.upscales[0] ?? 1 }: RestoreOptions,
+  {
+    strength = 1,
+    upscale: factor = model.upscales[0] ?? 1,
+    quality = 'BALANCED',
+    repair: asked = 'AUTO',
+  }: RestoreOptions,
 ): StepOptions {
   if (!(strength >= 0 && strength <= 1)) {
     throw new AppError('BAD_USER_INPUT', 'Strength must be between 0 and 1.', { field: 'input.options.strength' });
@@ -177,7 +217,7 @@ function checkOptions(
       field: 'input.options.upscale',
     });
   }
-  return { strength, upscale: factor };
+  return { strength, upscale: factor, quality, repair: asked };
 }
 
 function formatOf(format: string): ImageFormat {

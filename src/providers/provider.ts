@@ -1,3 +1,5 @@
+import type { Repair } from '../imaging/damage-mask.ts';
+import type { Quality } from '../imaging/nets.ts';
 import type { Raster } from '../imaging/raster.ts';
 import type { RestorationStage } from '../imaging/pipeline.ts';
 import type { RestorationReport } from '../imaging/report.ts';
@@ -57,6 +59,10 @@ export interface RestoreOptions {
   readonly strength?: number;
   /** How many times larger each side becomes. Default: the model's first. */
   readonly upscale?: 1 | 2 | 4;
+  /** How much time it may take. Default BALANCED. */
+  readonly quality?: Quality;
+  /** Whether damage is looked for: AUTO (default) where the photo calls for it, OFF never, FORCE always. */
+  readonly repair?: Repair;
 }
 
 export interface RestoreRequest {
@@ -117,6 +123,8 @@ export interface RestoreResult {
         readonly unchanged?: boolean;
       }
     | { readonly kind: 'file'; readonly path: string };
+  /** What was filled, where the provider can tell: grey, 8 bits, of the photo's size, white = filled. */
+  readonly mask?: Raster;
   /** What was done and why, in plain words, for the owner of the photo; no steps where the provider cannot tell. */
   readonly report: RestorationReport;
   /** What an operator may want later (remote job id, cost, version). No secrets, no links with tokens. */

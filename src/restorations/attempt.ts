@@ -9,6 +9,7 @@ import type { RestoreOptions, RestoreProgress } from '../providers/provider.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Restoration } from './entity.ts';
 import { LostClaim, type Journal } from './journal.ts';
+import type { Masks } from './masks.ts';
 import { etaOf, type ProgressBoard } from './progress.ts';
 import type { Results, StoredResult } from './result.ts';
 
@@ -25,6 +26,7 @@ export function createAttempt(deps: {
   models: Models;
   storage: Storage;
   results: Results;
+  masks: Masks;
   journal: Journal;
   progress: ProgressBoard;
   fork: () => EntityManager;
@@ -39,6 +41,12 @@ export function createAttempt(deps: {
     const { model, provider } = await models.resolve(running.modelId, signal);
     await using source = await storage.local(photo.storageKey);
     if (source === null) throw new AppError('NOT_FOUND', 'The original is no longer in the storage.');
+
+    const [own] = running.options.ownMask === true ? await deps.masks.of(deps.fork(), [running.id]) : [];
+    await using mask = own === undefined ? null : await storage.local(own.storageKey);
+    if (running.options.ownMask === true && mask === null) {
+      throw new AppError('NOT_FOUND', 'The mask is no longer in the storage.');
+    }
 
     const begun = performance.now();
     let latest = running;
@@ -86,9 +94,11 @@ export function createAttempt(deps: {
 
     try {
       enter('PREPARING', null);
-      const { strength, upscale, parameters } = running.options;
+      const { strength, upscale, quality = 'BALANCED', repair = 'AUTO', parameters } = running.options;
       const options: RestoreOptions = {
         ...(model.options.includes('strength') ? { strength } : {}),
+        ...(model.options.includes('quality') ? { quality } : {}),
+        ...(model.options.includes('repair') ? { repair } : {}),
         ...(upscale === 1 || upscale === 2 || upscale === 4 ? { upscale } : {}),
       };
       const { format, width, height, bytes, mimeType } = photo;
@@ -107,6 +117,7 @@ export function createAttempt(deps: {
             bytes,
             mimeType,
           },
+          ...(mask === null ? {} : { mask }),
         },
         { signal: both, onProgress },
       );

@@ -95,6 +95,28 @@ export const RunEntity = defineEntity({
 });
 export type Run = InferEntity<typeof RunEntity>;
 
+/** What was repaired, or what its owner wants to be: a grey picture of the photo's size, white = damage. */
+export const MaskEntity = defineEntity({
+  name: 'Mask',
+  tableName: 'mask',
+  properties: {
+    ...baseColumns,
+    restorationId: () =>
+      p.manyToOne(RestorationEntity).mapToPk().fieldName('restoration_id').deleteRule('cascade').index(false),
+    /** True when its owner has sent it, false when a repair has found it. */
+    own: p.boolean(),
+    width: p.integer(),
+    height: p.integer(),
+    bytes: p.bigint('number'),
+    /** Share of the photo that it marks, 0–1. */
+    coverage: p.double().$type<number>(),
+    sha256: p.string(),
+    storageKey: p.string(),
+  },
+  uniques: [{ properties: ['restorationId'] }],
+});
+export type Mask = InferEntity<typeof MaskEntity>;
+
 /** Remembers what a client submitted under its own key, for 24 hours. */
 export const SubmissionEntity = defineEntity({
   name: 'Submission',

@@ -4,6 +4,7 @@ import { rowById } from '../db/rows.ts';
 import { PhotoEntity } from '../photos/entity.ts';
 import type { Renditions } from '../photos/renditions.ts';
 import { restorationById } from './journal.ts';
+import type { Masks } from './masks.ts';
 
 /** A stored file as it is handed out. */
 export interface LinkedFile {
@@ -18,7 +19,7 @@ const PATH = /^(photos|restorations)\/([0-9a-f-]{36})\/([a-z]{1,20})$/;
 const withoutExtension = (name: string): string => name.replace(/\.[A-Za-z0-9]{1,5}$/, '');
 
 /** Knows which stored file stands behind the path of a signed link: `photos/<id>/file`, `restorations/<id>/large`, … */
-export function createFileSource(deps: { fork: () => EntityManager; renditions: Renditions }) {
+export function createFileSource(deps: { fork: () => EntityManager; renditions: Renditions; masks: Masks }) {
   const owners = {
     async photos(em: EntityManager, id: string): Promise<LinkedFile | null> {
       const photo = await rowById(em, PhotoEntity, id);
@@ -38,12 +39,23 @@ export function createFileSource(deps: { fork: () => EntityManager; renditions: 
     },
   };
 
+  /** Also of a restoration without a result, whose owner has sent it. */
+  async function maskOf(em: EntityManager, id: string): Promise<LinkedFile | null> {
+    const [mask] = await deps.masks.of(em, [id]);
+    const restoration = mask && (await restorationById(em, id));
+    const photo = restoration && (await owners.photos(em, restoration.photoId));
+    if (mask === undefined || photo == null) return null;
+    const filename = `${withoutExtension(photo.filename)}-mask.png`;
+    return { storageKey: mask.storageKey, mimeType: 'image/png', filename, etag: mask.sha256 };
+  }
+
   return {
     /** Null when there is none, or none any more. */
     async find(path: string): Promise<LinkedFile | null> {
       const [, kind, id, variant] = PATH.exec(path) ?? [];
       if (id === undefined || variant === undefined || !isId(id)) return null;
       const em = deps.fork();
+      if (kind === 'restorations' && variant === 'mask') return maskOf(em, id);
       const original = await owners[kind as keyof typeof owners](em, id);
       if (original === null || variant === 'file') return original;
       const rows = await deps.renditions.of(em, [id]);

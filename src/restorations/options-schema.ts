@@ -1,6 +1,12 @@
 import { builder } from '../graphql/builder.ts';
 import { documented } from '../graphql/documented.ts';
-import { METADATA_POLICY_DOCS, OUTPUT_FORMAT_DOCS, type RestorationOptions } from './options.ts';
+import {
+  METADATA_POLICY_DOCS,
+  OUTPUT_FORMAT_DOCS,
+  QUALITY_DOCS,
+  REPAIR_DOCS,
+  type RestorationOptions,
+} from './options.ts';
 
 export const OutputFormatEnum = builder.enumType('OutputFormat', {
   description: 'The format of a result.',
@@ -12,11 +18,35 @@ const MetadataPolicyEnum = builder.enumType('MetadataPolicy', {
   values: documented(METADATA_POLICY_DOCS),
 });
 
+const QualityEnum = builder.enumType('Quality', {
+  description: 'How much time a restoration may take; it picks the nets and their passes.',
+  values: documented(QUALITY_DOCS),
+});
+
+const RepairEnum = builder.enumType('Repair', {
+  description: 'Whether scratches and dust are looked for and filled.',
+  values: documented(REPAIR_DOCS),
+});
+
 export const OptionsRef = builder.objectRef<RestorationOptions>('RestorationOptions').implement({
   description: 'How a restoration was asked for, defaults filled in.',
   fields: (t) => ({
     strength: t.exposeFloat('strength', { description: '0 leaves the photo as it is, 1 is the full effect.' }),
     upscale: t.exposeInt('upscale', { description: 'How many times longer each side becomes.' }),
+    quality: t.field({
+      type: QualityEnum,
+      description: 'How much time it may take.',
+      resolve: ({ quality }) => quality ?? 'BALANCED',
+    }),
+    repair: t.field({
+      type: RepairEnum,
+      description: 'Whether scratches and dust are looked for.',
+      resolve: ({ repair }) => repair ?? 'AUTO',
+    }),
+    ownMask: t.boolean({
+      description: 'Whether its owner said what to repair; `Restoration.mask` shows it.',
+      resolve: ({ ownMask }) => ownMask ?? false,
+    }),
     outputFormat: t.expose('outputFormat', { type: OutputFormatEnum, description: 'The format of the result.' }),
     outputQuality: t.exposeInt('outputQuality', {
       nullable: true,
@@ -36,6 +66,14 @@ export const OptionsInput = builder.inputType('RestorationOptionsInput', {
     strength: t.float({ description: '0 leaves the photo as it is, 1 is the full effect (default).' }),
     upscale: t.int({
       description: 'How many times longer each side becomes: 1, 2 or 4, as far as the model takes it.',
+    }),
+    quality: t.field({ type: QualityEnum, description: 'How much time it may take. Default BALANCED.' }),
+    repair: t.field({ type: RepairEnum, description: 'Whether scratches and dust are looked for. Default AUTO.' }),
+    mask: t.field({
+      type: 'Upload',
+      description:
+        'Your own mask, in place of what would be found: a grey picture of the same size as the photo as displayed, ' +
+        'white = damage. `Restoration.mask` is one to begin with.',
     }),
     outputFormat: t.field({
       type: OutputFormatEnum,

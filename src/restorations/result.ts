@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { newId } from '../db/ids.ts';
 import { AppError } from '../errors.ts';
 import type { WhenRoom } from '../imaging/decoding-bytes.ts';
@@ -15,35 +12,34 @@ import type { Gate } from '../limits/gate.ts';
 import type { Photo, Rendition } from '../photos/entity.ts';
 import { EAGER_RENDITIONS, type Renditions } from '../photos/renditions.ts';
 import type { RestoreResult } from '../providers/provider.ts';
-import { safeFilename } from '../storage/names.ts';
 import type { Storage } from '../storage/storage.ts';
+import { sha256Of } from './checksum.ts';
 import type { Restoration } from './entity.ts';
+import { keyOf } from './keys.ts';
+import type { Masks, StoredMask } from './masks.ts';
 
 /** A result that lies in the storage; its rows follow. */
 export interface StoredResult {
   readonly columns: Pick<Restoration, 'storageKey' | 'format' | 'mimeType' | 'width' | 'height' | 'bytes' | 'sha256'>;
   readonly renditions: Rendition[];
+  /** What was repaired; absent where nothing was, and where its owner had said what. */
+  readonly mask: StoredMask | undefined;
 }
 
 const EXTENSIONS: Record<string, string> = { jpeg: 'jpg' };
-
-async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash, { signal });
-  return hash.digest('hex');
-}
 
 /** Takes what a provider returns, encodes it as it was asked for, and stores it with its renditions. */
 export function createResults(deps: {
   storage: Storage;
   renditions: Renditions;
+  masks: Masks;
   scratchDir: string;
   processedDir: string;
   decoding: Gate;
   /** What a result may be at most. */
   limits: ImageLimits;
 }) {
-  const { storage, renditions, limits } = deps;
+  const { storage, renditions, masks, limits } = deps;
 
   const whenRoom =
     (signal: AbortSignal): WhenRoom =>
@@ -86,6 +82,7 @@ export function createResults(deps: {
     ): Promise<StoredResult> {
       const scratch = join(deps.scratchDir, `${newId()}.part`);
       let storageKey: string | null = null;
+      let mask: StoredMask | undefined;
       try {
         const { outputFormat, outputQuality, metadataPolicy } = restoration.options;
         const options = {
@@ -101,20 +98,19 @@ export function createResults(deps: {
           (same ? await writeUnchanged(options, scratch) : null) ??
           (await encodeResult(await pictureOf(result, providerId, signal), options, scratch));
         const sha256 = await sha256Of(scratch, signal);
-        const name = safeFilename(photo.originalFilename).replace(/\.[A-Za-z0-9]{1,5}$/, '');
-        // A late writer of an earlier try must not touch the file of the one that won (C4).
-        const { id, attempts, sessionId } = restoration;
-        const file = attempts > 1 ? `${id}_${attempts}` : id;
-        const folder = sessionId ?? 'account';
-        const key = `${deps.processedDir}/${folder}/${file}_${name}.${EXTENSIONS[encoded.format] ?? encoded.format}`;
+        const key = keyOf(deps.processedDir, restoration, photo, `.${EXTENSIONS[encoded.format] ?? encoded.format}`);
         await storage.put(key, scratch);
         storageKey = key;
+        if (result.mask !== undefined && restoration.options.ownMask !== true) {
+          mask = await masks.keep(result.mask, keyOf(deps.processedDir, restoration, photo, '.mask.png'), signal);
+        }
         const owner = { ownerId: restoration.id, sourceKey: key, format: encoded.format };
         const rows = await renditions.make(owner, EAGER_RENDITIONS, signal);
         const { format, mimeType, width, height, bytes } = encoded;
-        return { columns: { storageKey, format, mimeType, width, height, bytes, sha256 }, renditions: rows };
+        return { columns: { storageKey, format, mimeType, width, height, bytes, sha256 }, renditions: rows, mask };
       } catch (error) {
         if (storageKey !== null) await storage.delete(storageKey);
+        if (mask !== undefined) await masks.drop(mask);
         throw error;
       } finally {
         await rm(scratch, { force: true });
@@ -126,6 +122,7 @@ export function createResults(deps: {
     async drop(stored: StoredResult): Promise<void> {
       if (stored.columns.storageKey !== null) await storage.delete(stored.columns.storageKey);
       await renditions.drop(stored.renditions);
+      if (stored.mask !== undefined) await masks.drop(stored.mask);
     },
   };
 }

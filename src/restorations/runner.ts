@@ -11,6 +11,7 @@ import type { Claim, JobHandler, Outcome, StopReason } from '../queue/queue.ts';
 import type { Attempt, Finished } from './attempt.ts';
 import { RunEntity, type Restoration } from './entity.ts';
 import { LostClaim, restorationById, type Change, type Journal } from './journal.ts';
+import type { Masks } from './masks.ts';
 import type { ProgressBoard } from './progress.ts';
 import type { Results } from './result.ts';
 import { allows, type Transition } from './states.ts';
@@ -25,6 +26,7 @@ interface RunnerDeps {
   journal: Journal;
   results: Results;
   renditions: Renditions;
+  masks: Masks;
   progress: ProgressBoard;
   fork: () => EntityManager;
   log: Log;
@@ -109,6 +111,7 @@ export function createRunner(deps: RunnerDeps): JobHandler {
         const change = await journal.transition(em, running.id, 'succeed', { fence: running.fence, patch });
         await renditions.forget(em, [running.id]);
         await renditions.insert(em, stored.renditions);
+        if (stored.mask !== undefined) await deps.masks.insert(em, running, stored.mask, false);
         return change;
       });
     } catch (error) {

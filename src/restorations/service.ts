@@ -24,6 +24,7 @@ import {
 } from './entity.ts';
 import { historyConditions, HISTORY_JOIN, type HistoryFilter } from './filter.ts';
 import { restorationById, type Change, type Journal } from './journal.ts';
+import type { Masks } from './masks.ts';
 import type { ProgressBoard } from './progress.ts';
 import { allows, conflict } from './states.ts';
 
@@ -40,6 +41,7 @@ export function createRestorations(deps: {
   events: Events;
   journal: Journal;
   renditions: Renditions;
+  masks: Masks;
   progress: ProgressBoard;
   models: Models;
   admission: Admission;
@@ -199,7 +201,7 @@ export function createRestorations(deps: {
       const { event, keys, stop } = await ctx.em.transactional(async (em) => {
         const row = await rowById(em, RestorationEntity, restorationId);
         if (row === undefined) throw new AppError('NOT_FOUND', 'There is no such restoration.');
-        const files = await renditions.of(em, [restorationId]);
+        const files = [...(await renditions.of(em, [restorationId])), ...(await deps.masks.of(em, [restorationId]))];
         await renditions.forget(em, [restorationId]);
         await em.nativeDelete(RestorationEntity, { id: restorationId });
         await em.nativeUpdate(
@@ -236,9 +238,10 @@ export function createRestorations(deps: {
     async of(em: EntityManager, photoIds: readonly string[]): Promise<Dependent> {
       const rows = await rowsOfPhotos(em, photoIds);
       const ownerIds = rows.map(({ id }) => id);
+      const masks = await deps.masks.of(em, ownerIds);
       const stop = await queue.remove(em, 'restoration', ownerIds);
       return {
-        storageKeys: rows.flatMap((row) => row.storageKey ?? []),
+        storageKeys: [...rows, ...masks].flatMap((row) => row.storageKey ?? []),
         ownerIds,
         async gone() {
           for (const id of ownerIds) events.publishGone(id);

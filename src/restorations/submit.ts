@@ -9,13 +9,15 @@ import type { MetadataPolicy } from '../imaging/metadata.ts';
 import { checkOptions, type RequestedOptions } from '../models/options.ts';
 import type { Models } from '../models/service.ts';
 import type { Photo } from '../photos/entity.ts';
-import type { Receiver } from '../photos/receive.ts';
+import type { Received, Receiver } from '../photos/receive.ts';
 import type { Photos } from '../photos/service.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { IncomingFile } from '../storage/spool.ts';
 import type { Admission } from './admission.ts';
 import { RestorationEntity, SubmissionEntity, type Restoration } from './entity.ts';
 import { restorationById, type Change, type Journal } from './journal.ts';
+import { keyOf } from './keys.ts';
+import type { Masks, StoredMask } from './masks.ts';
 import type { RestorationOptions } from './options.ts';
 
 export interface RestoreInput {
@@ -24,7 +26,8 @@ export interface RestoreInput {
   photoId?: string | null | undefined;
   modelId?: string | undefined;
   options?:
-    | (RequestedOptions & {
+    | (Omit<RequestedOptions, 'mask'> & {
+        mask?: Promise<IncomingFile> | null | undefined;
         outputFormat?: OutputFormat | null | undefined;
         outputQuality?: number | null | undefined;
         metadataPolicy?: MetadataPolicy | null | undefined;
@@ -68,11 +71,14 @@ export function createSubmit(deps: {
   receiver: Receiver;
   queue: Queue;
   journal: Journal;
+  masks: Masks;
+  /** Where results are kept, and masks beside them. */
+  processedDir: string;
   admission: Admission;
   limits: SubmitLimits;
   now: () => number;
 }) {
-  const { models, photos, receiver, queue, journal, admission, limits } = deps;
+  const { models, photos, receiver, queue, journal, masks, admission, limits } = deps;
 
   async function repeated(
     em: EntityManager,
@@ -105,16 +111,33 @@ export function createSubmit(deps: {
     );
   }
 
+  /** Takes in the mask that was sent with a photo; a photo that was new goes again when the mask will not do. */
+  async function receiveMask(
+    ctx: ServiceContext,
+    { sessionId }: UserActor,
+    { received, restorationId: id }: { received: Received; restorationId: string },
+    upload: Promise<IncomingFile>,
+  ): Promise<StoredMask> {
+    const { photo } = received;
+    try {
+      const key = keyOf(deps.processedDir, { id, attempts: 0, sessionId }, photo, '.own-mask.png');
+      return await masks.receive(ctx, upload, photo, key);
+    } catch (error) {
+      await receiver.drop(received);
+      throw error;
+    }
+  }
+
   async function insert(
     em: EntityManager,
     actor: UserActor,
     photo: Photo,
-    modelId: string,
-    options: RestorationOptions,
+    { id, modelId, options }: Pick<Restoration, 'id' | 'modelId' | 'options'>,
+    mask: StoredMask | undefined,
   ): Promise<Change> {
     const now = new Date(deps.now());
     const restoration: Restoration = {
-      id: newId(),
+      id,
       createdAt: now,
       queuedAt: now,
       userId: actor.userId,
@@ -145,6 +168,7 @@ export function createSubmit(deps: {
       errorProvider: null,
     };
     await em.insert(RestorationEntity, restoration);
+    if (mask !== undefined) await masks.insert(em, restoration, mask, true);
     await queue.add(em, { kind: 'restoration', refId: restoration.id, groupId: actor.sessionId });
     return journal.begin(em, restoration);
   }
@@ -181,19 +205,21 @@ export function createSubmit(deps: {
       input.file === undefined
         ? { photo: await photos.get(ctx, input.photoId ?? null), isNew: false }
         : await receiver.receive(ctx, input.file);
+    const restorationId = newId();
+    const mask = requested.mask && (await receiveMask(ctx, actor, { received, restorationId }, requested.mask));
     const bodyHash = createHash('sha256')
-      .update(JSON.stringify([received.photo.sha256, model.id, options]))
+      .update(JSON.stringify([received.photo.sha256, model.id, options, mask?.sha256]))
       .digest('hex');
 
-    const { photo, written } = await receiver.commit(ctx, received, async (em, committed) => {
+    const write = async (em: EntityManager, committed: Photo): Promise<Change | Restoration> => {
       const before = key === undefined ? null : await repeated(em, actor.userId, key, bodyHash);
       if (before !== null) return before;
       checkOutput(committed, options);
       await admission.checkRoom(em, actor);
-      const change = await insert(em, actor, committed, model.id, options);
+      const asked = { id: restorationId, modelId: model.id, options };
+      const change = await insert(em, actor, committed, asked, mask ?? undefined);
       if (key !== undefined) {
         const createdAt = new Date(deps.now());
-        const restorationId = change.restoration.id;
         await em.insert(SubmissionEntity, {
           id: newId(),
           createdAt,
@@ -204,8 +230,15 @@ export function createSubmit(deps: {
         });
       }
       return change;
+    };
+    const { photo, written } = await receiver.commit(ctx, received, write).catch(async (error: unknown) => {
+      if (mask) await masks.drop(mask);
+      throw error;
     });
-    if (!('event' in written)) return { photo, restoration: written };
+    if (!('event' in written)) {
+      if (mask) await masks.drop(mask);
+      return { photo, restoration: written };
+    }
     journal.publish(written);
     queue.wake();
     return { photo, restoration: written.restoration };

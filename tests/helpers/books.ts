@@ -64,7 +64,7 @@ const ALWAYS: Record<string, string> = {
   'a rendition belongs to nothing': `select id, owner_id, storage_key from rendition
     where owner_id not in (select id from photo) and owner_id not in (select id from restoration)`,
   'a file has two rows': `select key, count(*) from (select storage_key as key from photo union all
-    select storage_key from restoration union all select storage_key from rendition)
+    select storage_key from restoration union all select storage_key from mask union all select storage_key from rendition)
     where key is not null group by key having count(*) > 1`,
   'a job is about nothing': `select kind, ref_id from job where ref_id not in (select id from photo)
     and ref_id not in (select id from restoration)`,
@@ -84,6 +84,7 @@ async function wrongFiles(dataDir: string): Promise<string[]> {
     dataDir,
     `select 'photo' as what, storage_key as key, bytes, sha256 from photo
       union all select 'restoration', storage_key, bytes, sha256 from restoration where storage_key is not null
+      union all select 'mask', storage_key, bytes, sha256 from mask
       union all select 'rendition', storage_key, bytes, null from rendition`,
   );
   const named = new Set(rows.map(({ key }) => key));

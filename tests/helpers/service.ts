@@ -68,7 +68,7 @@ export async function namedFiles(app: TestApp): Promise<string[]> {
   const rows = await sql<{ key: string | null }>(
     app,
     `select storage_key as key from photo union all select storage_key from restoration
-      union all select storage_key from rendition`,
+      union all select storage_key from mask union all select storage_key from rendition`,
   );
   return rows.flatMap(({ key }) => key ?? []).toSorted();
 }

@@ -98,8 +98,28 @@ export type OutputFormat =
   /** Smaller than JPEG, keeps transparency. */
   | 'WEBP';
 
+/** How much time a restoration may take; it picks the nets and their passes. */
+export type Quality =
+  /** The large nets, damage looked for at full size as well. */
+  | 'BALANCED'
+  /** As BALANCED, with a second look at the photo mirrored. */
+  | 'BEST'
+  /** The small nets, and damage looked for in one pass over a reduced copy. */
+  | 'FAST';
+
+/** Whether scratches and dust are looked for and filled. */
+export type Repair =
+  /** Where the photo is soft or grainy, as old ones are, or where you have picked the model for just that. */
+  | 'AUTO'
+  /** Always. */
+  | 'FORCE'
+  /** Never. */
+  | 'OFF';
+
 /** How to restore. Everything has a default; what a model does not take is refused. */
 export type RestorationOptionsInput = {
+  /** Your own mask, in place of what would be found: a grey picture of the same size as the photo as displayed, white = damage. `Restoration.mask` is one to begin with. */
+  mask?: null | null | undefined;
   /** What of the metadata of the photo the result keeps. */
   metadataPolicy?: MetadataPolicy | null | undefined;
   /** The format of the result. */
@@ -108,6 +128,10 @@ export type RestorationOptionsInput = {
   outputQuality?: number | null | undefined;
   /** What only this model knows; `Model.parameters` lists it. */
   parameters?: Record<string, unknown> | null | undefined;
+  /** How much time it may take. Default BALANCED. */
+  quality?: Quality | null | undefined;
+  /** Whether scratches and dust are looked for. Default AUTO. */
+  repair?: Repair | null | undefined;
   /** 0 leaves the photo as it is, 1 is the full effect (default). */
   strength?: number | null | undefined;
   /** How many times longer each side becomes: 1, 2 or 4, as far as the model takes it. */

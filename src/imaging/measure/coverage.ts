@@ -15,9 +15,10 @@ const DAMAGED = 0.5;
  */
 export async function damageCoverage(
   source: Raster,
-  { nets, pixels, signal }: { nets: Nets | undefined; pixels: PixelPool; signal: AbortSignal },
+  { nets, pixels, signal }: { nets: Nets; pixels: PixelPool; signal: AbortSignal },
 ): Promise<number | null> {
-  const net = nets?.find('mask', 'BALANCED');
+  await nets.ready?.();
+  const net = nets.find('mask', 'BALANCED');
   if (net === undefined) return null;
   const small = await reduced(source, signal);
   const { width, height } = small;
