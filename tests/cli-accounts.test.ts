@@ -169,7 +169,10 @@ describe('help', () => {
   it.each([
     [['--strength', '2'], /^--strength is 2: it must be a number from 0 to 1\.$/],
     [['--strength', ' '], /^--strength is {2}: it must be a number/],
-    [['--quality', '9.5'], /^--quality is 9\.5: it must be a whole number from 1 to 100\.$/],
+    [['--output-quality', '9.5'], /^--output-quality is 9\.5: it must be a whole number from 1 to 100\.$/],
+    [['--quality', '80'], /^--quality is 80: it must be one of fast, balanced, best\.$/],
+    [['--repair', 'maybe'], /^--repair is maybe: it must be one of auto, off, force\.$/],
+    [['other.jpg', '--mask', 'mask.png'], /^--mask is for one photo\.$/],
     [['--upscale', '3'], /^--upscale is 3: it must be one of 1, 2, 4\.$/],
     [['--format', 'toString'], /^--format is toString: it must be one of original, jpeg, jpg, png, webp\.$/],
     [['--model'], /^Option '-m, --model <value>' argument missing\.$/],

@@ -176,6 +176,37 @@ describe('restore, with a service that runs', () => {
     expect(await storedFiles(join(cwd, 'data'))).toEqual([]);
   });
 
+  it('repairs what a mask marks, and says of a mask that is none why not', async () => {
+    const shapes = picture(5, 64, 48);
+    const line = {
+      input: { create: { width: 3, height: 48, channels: 3 as const, background: '#ffffff' } },
+      left: 30,
+      top: 0,
+    };
+    await writeFile(
+      join(cwd, 'scan.png'),
+      await sharp(await shapes.clone().png().toBuffer())
+        .composite([line])
+        .png()
+        .toBuffer(),
+    );
+    const black = sharp({ create: { width: 64, height: 48, channels: 3, background: '#000000' } });
+    await writeFile(join(cwd, 'mask.png'), await black.clone().composite([line]).png().toBuffer());
+    await writeFile(join(cwd, 'black.png'), await black.png().toBuffer());
+    const command = ['scan.png', '--model', 'repair', '--quality', 'best', '--mask'];
+    const none = await restore(...command, 'black.png');
+    expect(none.stderr).toContain('scan.png: BAD_USER_INPUT: The mask marks nothing.');
+    expect(none.code).toBe(3);
+    const missing = await restore(...command, 'nowhere.png');
+    expect(missing.stderr).toContain('scan.png: The mask nowhere.png: ');
+    const done = await restore(...command, 'mask.png');
+    expect(done.stdout).toMatch(/^scan\.png -> scan-restored\.png \(64 × 48, PNG, /);
+    const grey = async (name: string) => sharp(join(cwd, name)).removeAlpha().toColourspace('b-w').raw().toBuffer();
+    const result = await grey('scan-restored.png');
+    expect(Math.max(...(await grey('scan.png')))).toBe(255);
+    expect(Math.max(...result)).toBeLessThan(200);
+  });
+
   it('lists the models', async () => {
     const { code, stdout } = await restore('--list-models');
     expect(stdout).toMatch(/^auto \(default\): Automatic restoration, restore\n {4}\S/m);

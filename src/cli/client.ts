@@ -18,11 +18,11 @@ export interface Client {
   readonly url: string;
   /** Runs a query or mutation. @throws AppError with the service's code, CliError when there is no answer. */
   execute<R, V extends Variables>(document: TypedDocumentString<R, V>, variables: V, signal: AbortSignal): Promise<R>;
-  /** The same with a file in the place of `variables.input.file`, streamed from the disk. */
+  /** The same with files, by the path of their place, e.g. `variables.input.file`, streamed from the disk. */
   upload<R, V extends Variables>(
     document: TypedDocumentString<R, V>,
     variables: V,
-    path: string,
+    files: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<R>;
   /** Follows a subscription to its end; a connection that is lost is made again. */
@@ -112,14 +112,15 @@ export function createClient(options: {
     async upload<R>(
       document: TypedDocumentString<R, Variables>,
       variables: Variables,
-      path: string,
+      files: Readonly<Record<string, string>>,
       signal: AbortSignal,
     ) {
       // https://github.com/jaydenseric/graphql-multipart-request-spec
       const body = new FormData();
       body.set('operations', JSON.stringify({ query: document.toString(), variables }));
-      body.set('map', JSON.stringify({ file: ['variables.input.file'] }));
-      body.set('file', await openAsBlob(path), basename(path));
+      const entries = Object.entries(files).map(([place, path], index) => ({ place, path, name: String(index) }));
+      body.set('map', JSON.stringify(Object.fromEntries(entries.map(({ name, place }) => [name, [place]]))));
+      for (const { name, path } of entries) body.set(name, await openAsBlob(path), basename(path));
       return readAnswer<R>(url, await request(endpoint, { method: 'POST', headers: authorization, body, signal }));
     },
 

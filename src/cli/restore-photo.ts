@@ -15,6 +15,8 @@ type Restored = FollowRestorationSubscription['restorationUpdated']['restoration
 export interface RestoreSettings {
   readonly modelId: string | undefined;
   readonly options: RestorationOptionsInput;
+  /** Path of a picture that says what to repair. */
+  readonly mask: string | undefined;
   /** Bytes; 0 = no limit. */
   readonly maxUploadBytes: number;
   readonly compare: boolean;
@@ -85,6 +87,13 @@ async function follow(client: Client, id: string, progress: Progress, signal: Ab
   throw new CliError(`The service ended the connection before the restoration did.`);
 }
 
+async function checkMask(path: string, maxBytes: number): Promise<void> {
+  await checkPhoto(path, maxBytes).catch((error: unknown) => {
+    if (!(error instanceof CliError)) throw error;
+    throw new CliError(`The mask ${path}: ${error.message}`, error.exit, error);
+  });
+}
+
 async function writeComparison(
   path: string,
   photo: { path: string; format: string },
@@ -126,8 +135,10 @@ export async function restorePhoto(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Done> {
-  const { modelId, options, force, compare } = settings;
+  const { modelId, mask, force, compare } = settings;
+  const options = mask === undefined ? settings.options : { ...settings.options, mask: null };
   await checkPhoto(photo, settings.maxUploadBytes);
+  if (mask !== undefined) await checkMask(mask, settings.maxUploadBytes);
   const checkTargets = async (format: string): Promise<void> => {
     await checkTarget(resultPath(target, format), photo, force);
     if (compare) await checkTarget(comparisonPath(target), photo, force);
@@ -138,7 +149,11 @@ export async function restorePhoto(
   progress.say('uploading');
   // One key for all tries: a submit that is sent twice is done once.
   const input = { options, idempotencyKey: randomUUID(), file: null, ...(modelId === undefined ? {} : { modelId }) };
-  const submitted = await patiently(() => client.upload(RESTORE, { input }, photo, signal), progress, signal);
+  const files = {
+    'variables.input.file': photo,
+    ...(mask === undefined ? {} : { 'variables.input.options.mask': mask }),
+  };
+  const submitted = await patiently(() => client.upload(RESTORE, { input }, files, signal), progress, signal);
   const { restoration, photo: stored } = submitted.restorePhoto;
   const restored = await follow(client, restoration.id, progress, signal);
 

@@ -5,7 +5,7 @@ import { defineCommand, type CommandContext } from './command.ts';
 import { connect, serverAddress } from './connect.ts';
 import { SERVER } from './documents.ts';
 import { UsageError } from './exit.ts';
-import type { MetadataPolicy, OutputFormat, RestorationOptionsInput } from './generated/graphql.ts';
+import type { MetadataPolicy, OutputFormat, Quality, Repair, RestorationOptionsInput } from './generated/graphql.ts';
 import { expandPhotos } from './inputs.ts';
 import { checkModel, listModels } from './models.ts';
 import { choice, flag, number, optionalText, text, type Values } from './options.ts';
@@ -27,6 +27,8 @@ const METADATA: Record<string, MetadataPolicy> = {
   'strip-private': 'STRIP_PRIVATE',
   'strip-all': 'STRIP_ALL',
 };
+const QUALITIES: Record<string, Quality> = { fast: 'FAST', balanced: 'BALANCED', best: 'BEST' };
+const REPAIRS: Record<string, Repair> = { auto: 'AUTO', off: 'OFF', force: 'FORCE' };
 const UPSCALES: Record<string, number> = { 1: 1, 2: 2, 4: 4 };
 
 const OPTIONS = {
@@ -45,7 +47,14 @@ const OPTIONS = {
   strength: number('0…1', '0 leaves the photo as it is, 1 is the full effect. Default 1.', { min: 0, max: 1 }),
   upscale: choice(UPSCALES, 'How many times longer each side becomes, as far as the model takes it.'),
   format: choice(FORMATS, 'Format of the result. Default: that of the -o file, otherwise that of the photo.'),
-  quality: number('1…100', 'Quality of a JPEG (default 92) or WebP (default 90).', { min: 1, max: 100, whole: true }),
+  quality: choice(QUALITIES, 'How much time it may take, as far as the model takes it. Default balanced.'),
+  repair: choice(REPAIRS, 'Whether scratches and dust are looked for, as far as the model takes it. Default auto.'),
+  mask: text('FILE', 'Repair what this picture marks: of the size of the photo, damage white, everything else black.'),
+  'output-quality': number('1…100', 'Quality of a JPEG (default 92) or WebP (default 90).', {
+    min: 1,
+    max: 100,
+    whole: true,
+  }),
   metadata: choice(METADATA, 'What of the metadata is kept. Default strip-private: place and serial numbers go.'),
   server: text('URL', 'Use this service. Default: the one that works on DATA_DIR, or one started for this command.'),
   token: text(
@@ -58,7 +67,7 @@ const OPTIONS = {
 type Given = Values<typeof OPTIONS>;
 
 function restorationOptions(given: Given, asked: OutputFormat | undefined): RestorationOptionsInput {
-  const { strength, upscale, quality, metadata } = given;
+  const { strength, upscale, quality, repair, metadata, 'output-quality': outputQuality } = given;
   if (asked !== undefined && given.format !== undefined && given.format !== 'ORIGINAL' && given.format !== asked) {
     throw new UsageError(
       `-o ${given.output} asks for ${asked}, but --format for ${given.format}: leave one of them out.`,
@@ -68,7 +77,9 @@ function restorationOptions(given: Given, asked: OutputFormat | undefined): Rest
   return {
     ...(strength === undefined ? {} : { strength }),
     ...(upscale === undefined ? {} : { upscale }),
-    ...(quality === undefined ? {} : { outputQuality: quality }),
+    ...(quality === undefined ? {} : { quality }),
+    ...(repair === undefined ? {} : { repair }),
+    ...(outputQuality === undefined ? {} : { outputQuality }),
     ...(metadata === undefined ? {} : { metadataPolicy: metadata }),
     ...(outputFormat === undefined ? {} : { outputFormat }),
   };
@@ -104,6 +115,7 @@ export const restoreCommand = defineCommand({
     'npm run restore -- photo.jpg -o restored.jpg --compare',
     'npm run restore -- album/ -o restored/ --report',
     'npm run restore -- photo.jpg --model upscale-2x --format png',
+    'npm run restore -- photo.jpg --model repair --mask scratches.png',
     'npm run restore -- photo.jpg --server https://photos.example.org --token …',
   ],
   async run({ values, operands }, context) {
@@ -113,6 +125,7 @@ export const restoreCommand = defineCommand({
     const { photos, targets, format } = list
       ? { photos: [], targets: [], format: undefined }
       : await plan(operands, values.output, context);
+    if (values.mask !== undefined && photos.length > 1) throw new UsageError('--mask is for one photo.');
     const options = restorationOptions(values, format);
     const report =
       list || values.report === undefined ? undefined : await planReport(values.report, photos, targets, values.force);
@@ -133,7 +146,8 @@ export const restoreCommand = defineCommand({
     }
     if (values.model !== undefined) await checkModel(client, values.model, signal);
     const { maxUploadBytes } = (await client.execute(SERVER, {}, signal)).configuration;
-    const settings = { modelId: values.model, options, maxUploadBytes, compare: values.compare, force: values.force };
+    const { model: modelId, mask, compare, force } = values;
+    const settings = { modelId, options, mask, maxUploadBytes, compare, force };
 
     const { items, exit } = await restoreAll(client, photos, targets, settings, { terminal, signal });
     if (report !== undefined) {
