@@ -156,7 +156,7 @@ describe('what measurements mean', () => {
     monochrome: false,
     noise: { sigma, luma: sigma, chroma: 0, spectrum: { luma: [], chroma: [] }, confidence: 1 },
     tone: { luminance: { black: 0, white: 1, mean: 0.5 }, channels: [], fade: 0, cast: 0 },
-    sharpness: { blurSigma: null },
+    sharpness: { blurSigma: null, typicalSigma: null },
     jpeg: { blocking: 1, visible: false, quality },
   });
   const severities = (sigma: number, quality: number, coverage: number | null) =>

@@ -166,7 +166,7 @@ async function restore(photo: Raster, model: string, options: RestoreOptions, ne
   const request = { restorationId: 'restoration', attempt: 1, model, parameters: {}, options, input };
   const result = await provider.restore(request, { signal, onProgress: () => undefined });
   if (result.picture.kind !== 'raster') throw new Error('The built-in provider returns rasters.');
-  return { ...result, raster: result.picture.raster, step: result.report.find(({ name }) => name === model) };
+  return { ...result, raster: result.picture.raster, step: result.report.steps.find(({ name }) => name === model) };
 }
 
 describe('repair with a net', () => {
@@ -203,7 +203,7 @@ describe('repair with a net', () => {
     const sharpPhoto = await readPhoto(photoPath('coffee.png'));
     const nets = handMadeNets(['mask']);
     const auto = await restore(sharpPhoto, 'auto', {}, nets);
-    expect(auto.report.find(({ name }) => name === 'repair')).toMatchObject({ ran: false });
+    expect(auto.report.steps.find(({ name }) => name === 'repair')).toMatchObject({ ran: false });
     expect(nets.asked).toEqual([]);
     const stripes = createRaster({ width: 256, height: 256, channels: 1, depth: 8 });
     for (let i = 0; i < stripes.data.length; i++) stripes.data[i] = i % 8 < 3 ? 200 : 40;

@@ -3,12 +3,16 @@ import { h } from './dom.js';
 
 const SIZES = { 1: 'As it is', 2: 'Twice', 4: 'Four times' };
 
-/** The model and the size that the next photos are restored with. */
+/** Options that are a list in the page, under their own names. */
+const LISTS = ['quality', 'repair'];
+
+/** The model, the size and the options that the next photos are restored with. */
 export function createChoices(api) {
   const select = document.querySelector('#model');
   const says = document.querySelector('#model-says');
   const fieldset = document.querySelector('#upscale');
   let models = [];
+  const lists = LISTS.map((name) => ({ name, field: document.querySelector(`#${name}`) }));
   let upscale;
 
   const chosen = () => models.find(({ id }) => id === select.value);
@@ -18,6 +22,7 @@ export function createChoices(api) {
     const model = chosen();
     says.textContent = model.description;
     fieldset.hidden = !offersSizes(model);
+    for (const { name, field } of lists) field.hidden = !model.options.includes(name);
     [upscale] = model.upscales;
     fieldset.querySelector('.segments').replaceChildren(
       ...model.upscales.map((factor) =>
@@ -54,7 +59,10 @@ export function createChoices(api) {
     /** As input of restorePhoto. */
     current() {
       const model = chosen();
-      return model ? { modelId: model.id, options: offersSizes(model) ? { upscale } : {} } : {};
+      if (!model) return {};
+      const taken = lists.filter(({ name }) => model.options.includes(name));
+      const options = Object.fromEntries(taken.map(({ name, field }) => [name, field.querySelector('select').value]));
+      return { modelId: model.id, options: { ...options, ...(offersSizes(model) ? { upscale } : {}) } };
     },
     /** Its name for people. */
     name: () => chosen()?.name ?? '',

@@ -35,7 +35,7 @@ function report({ steps, gate }) {
 
 /** What a finished restoration shows: before and after, the reasons, the figures. */
 export function result(restoration) {
-  const { photo, rendition, width, height, bytes, format, durationMs } = restoration;
+  const { photo, rendition, width, height, bytes, format, durationMs, mask } = restoration;
   const before = photo.rendition && sameOrigin(photo.rendition.url);
   const after = rendition && sameOrigin(rendition.url);
   const name = photo.originalFilename;
@@ -52,6 +52,12 @@ export function result(restoration) {
         { class: 'facts' },
         fact('Before', `${pixels(photo)}, ${bytesInWords(photo.bytes)}`),
         fact('After', `${pixels({ width, height })}, ${bytesInWords(bytes)} ${formatInWords(format)}`),
+        mask &&
+          fact(
+            'Repaired',
+            `${(100 * mask.coverage).toFixed(1)} %, `,
+            h('a', { href: sameOrigin(mask.url) }, 'see where'),
+          ),
         durationMs !== null && fact('Took', durationInWords(durationMs)),
       ),
     ),
