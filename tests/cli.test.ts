@@ -215,7 +215,7 @@ describe('restore, with a service that runs', () => {
   });
 
   it.each([
-    ['an unknown model', ['photo.jpg', '--model', 'magic'], 3, /There is no model magic\. There are: auto, tone/],
+    ['an unknown model', ['photo.jpg', '--model', 'magic'], 3, /There is no model magic\. There are: auto, repair/],
     [
       'an option the model does not take',
       ['photo.jpg', '--model', 'tone', '--upscale', '2'],
