@@ -13,7 +13,7 @@ const WITH_MASK = `mutation ($id: ID!, $mask: Upload!, $modelId: ID!, $repair: R
 const NEW_WITH_MASK = `mutation ($file: Upload!, $mask: Upload!) {
   restorePhoto(input: { file: $file, modelId: "repair", options: { mask: $mask } }) { restoration { id } } }`;
 const READ = `query ($id: ID!) { restoration(id: $id) { status url options { quality repair ownMask }
-  report { name ran reason } mask { url width height bytes coverage own } } }`;
+  report { steps { name ran reason } } mask { url width height bytes coverage own } } }`;
 
 /** A white bar across a photo of soft shapes, and the mask of it. */
 const BAR = { left: 70, top: 0, width: 4, height: HEIGHT };
@@ -73,7 +73,7 @@ describe("a mask of one's own", () => {
     expect(restoration.mask.coverage).toBeCloseTo(BAR.width / WIDTH, 3);
     expect(await app.ended(restoration.id, token)).toMatchObject({ status: 'SUCCEEDED' });
     const { restoration: done } = await app.ok(READ, { id: restoration.id }, token);
-    expect(done.report).toMatchObject([{ name: 'repair', ran: true }]);
+    expect(done.report.steps).toMatchObject([{ name: 'repair', ran: true }]);
 
     const result = await grey(await fetched(done.url));
     const before = await grey(clean);

@@ -19,9 +19,17 @@ export interface FineChange {
   readonly grain: number;
 }
 
+/** Mean variance of areas, levels squared, under which they may differ by their grain alone. */
+const FLAT = 9;
+
+/** Whether there is no contrast at low frequencies that could be kept or lost. */
+export function isFlat({ variance, brightness }: HarmSums['cells']): boolean {
+  return variance < FLAT * total(brightness);
+}
+
 /** How much the contrast at low frequencies has grown; fine structure grows with it. */
-export function gainOf({ cells: { variance, covariance } }: HarmSums): number {
-  return variance < 1e-6 ? 1 : covariance / variance;
+export function gainOf({ cells }: HarmSums): number {
+  return isFlat(cells) ? 1 : cells.covariance / cells.variance;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { HarmSums } from '../pixels/harm.ts';
 import { BIN } from '../pixels/harm-cells.ts';
-import { fineChange, gainOf, type FineChange } from './fine.ts';
+import { fineChange, gainOf, isFlat, type FineChange } from './fine.ts';
 import { quantile } from './sums.ts';
 
 /**
@@ -62,7 +62,7 @@ export const MEASURES: readonly Measure[] = [
     unit: 'times less',
     limits: { grain: 1.1, blocks: 1.1, tone: 1.1, detail: 1.1, size: 1.1, whole: 1.1, colours: 1.5 },
     curable: false,
-    value: ({ gain, sums: { cells } }) => (cells.variance < 1e-6 ? undefined : Math.min(99, 1 / Math.max(0.01, gain))),
+    value: ({ gain, sums: { cells } }) => (isFlat(cells) ? undefined : Math.min(99, 1 / Math.max(0.01, gain))),
     says: 'contrast than before',
     harm: 'the picture lost its contrast',
   },

@@ -11,8 +11,8 @@ const TO = 4;
 const LEAST = 0.1;
 /** What the control planes of the nets mean: σ of the grain in 8-bit levels that makes a 1. */
 const FULL_NOISE = 50;
-/** The control for compression as long as only its traces are measured and not the quality: (100 − 50) / 100. */
-const VISIBLE_JPEG = 0.5;
+/** σ in 8-bit levels, and JPEG quality, from which a net is asked: less cannot be seen. */
+const NET_FROM = { noise: 1.5, quality: 85 } as const;
 
 /** The classical way, by the spectrum that was measured. */
 async function shrink(source: Raster, { measurements, strength, options, pixels, signal, onProgress }: StepContext) {
@@ -37,8 +37,8 @@ const grainOf = ({ noise }: Measurements): number => noise.confidence * ramp(noi
 function controlsOf({ controls }: PictureNet, measurements: Measurements): Record<string, number> {
   const { noise, jpeg } = measurements;
   const all: Record<string, number> = {
-    noise: grainOf(measurements) * Math.min(1, noise.luma / FULL_NOISE),
-    jpeg: jpeg.visible ? VISIBLE_JPEG : 0,
+    noise: Math.min(1, noise.sigma / FULL_NOISE),
+    jpeg: (100 - jpeg.quality) / 100,
   };
   return Object.fromEntries(controls.flatMap((name) => (name in all ? [[name, all[name]!]] : [])));
 }
@@ -56,33 +56,42 @@ async function askNet(net: PictureNet, source: Raster, context: StepContext): Pr
   return target;
 }
 
+interface Seen {
+  /** 0–1: how surely there is something to take out. */
+  readonly evidence: number;
+  readonly reason: string;
+}
+
+const clean = ({ noise }: Measurements): string =>
+  noise.luma < FROM
+    ? `The photo is clean: noise σ ${noise.luma.toFixed(1)} of 255.`
+    : `What looks like noise (σ ${noise.luma.toFixed(1)} of 255) is probably texture.`;
+
+function seenPlainly(measurements: Measurements): Seen {
+  const evidence = grainOf(measurements);
+  if (evidence < LEAST) return { evidence, reason: clean(measurements) };
+  return { evidence, reason: `Grain was measured: noise σ ${measurements.noise.luma.toFixed(1)} of 255.` };
+}
+
+/** A net is told how much there is, and leaves alone what it is not told of: there is no need for doubt. */
+function seenByNet(measurements: Measurements): Seen {
+  const { noise, jpeg } = measurements;
+  const seen = [
+    ...(noise.sigma < NET_FROM.noise ? [] : [`Grain was measured: noise σ ${noise.sigma.toFixed(1)} of 255.`]),
+    ...(jpeg.quality > NET_FROM.quality ? [] : [`JPEG compression at quality ${jpeg.quality} has left its traces.`]),
+  ];
+  return seen.length === 0 ? { evidence: 0, reason: clean(measurements) } : { evidence: 1, reason: seen.join(' ') };
+}
+
 /** Takes out grain, sensor noise and JPEG artefacts where there are some: with a net where there is one. */
 export const denoise: Step = {
   name: 'denoise',
   stage: 'DENOISING',
   plan(measurements, { strength, quality = 'BALANCED' }, nets) {
-    const { noise, jpeg } = measurements;
     const net = nets.find('restore', quality);
-    const grain = grainOf(measurements);
-    const evidence = net !== undefined && jpeg.visible ? 1 : grain;
-    const sigma = noise.luma.toFixed(1);
-    if (evidence < LEAST || strength === 0) {
-      const reason =
-        noise.luma < FROM
-          ? `The photo is clean: noise σ ${sigma} of 255.`
-          : `What looks like noise (σ ${sigma} of 255) is probably texture.`;
-      return { run: false, reason };
-    }
-    const seen = [
-      ...(grain < LEAST ? [] : [`Grain was measured: noise σ ${sigma} of 255.`]),
-      ...(net !== undefined && jpeg.visible ? ['Strong JPEG compression has left its traces.'] : []),
-    ];
-    return {
-      run: true,
-      strength: evidence * strength,
-      weight: net?.cost ?? 550,
-      reason: seen.join(' '),
-    };
+    const seen = net === undefined ? seenPlainly(measurements) : seenByNet(measurements);
+    if (seen.evidence < LEAST || strength === 0) return { run: false, reason: seen.reason };
+    return { run: true, strength: seen.evidence * strength, weight: net?.cost ?? 550, reason: seen.reason };
   },
   async run(source, context) {
     const net = context.nets.find('restore', context.options.quality ?? 'BALANCED');

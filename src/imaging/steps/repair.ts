@@ -46,7 +46,8 @@ const createRepair = (chosen: boolean): Step => ({
     if (asked === 'OFF') return { run: false, reason: 'No repair was asked for.' };
     if (strength === 0) return { run: false, reason: 'Strength 0 leaves the photo as it is.' };
     if (mask !== undefined) {
-      return { run: true, strength: 1, weight: COST_OF_FILLING, reason: 'Filled what your mask marks.' };
+      const reason = 'Filled what your mask marks.';
+      return { run: true, strength: 1, weight: COST_OF_FILLING, reason, demanded: true };
     }
     const net = nets.find('mask', quality);
     const looks = asked === 'FORCE' || (chosen && net !== undefined);
@@ -62,6 +63,7 @@ const createRepair = (chosen: boolean): Step => ({
       strength: 1,
       weight: costOfFinding(net, measurements, quality) + COST_OF_FILLING,
       reason: 'Scratches and dust were looked for.',
+      demanded: asked === 'FORCE',
     };
   },
 
