@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { appForTest, RESTORE, UPLOAD } from './helpers/app.ts';
 import { send } from './helpers/raw-http.ts';
-import { jpeg, until } from './helpers/service.ts';
+import { idle, jpeg, until } from './helpers/service.ts';
 
 const openFiles = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
 
@@ -20,6 +20,8 @@ describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)
     const token = await app.guest();
     const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(1, 1500, 1000) } }, {}, token);
     const { pathname, search } = new URL(data.uploadPhoto.photo.url);
+    // Renditions and diagnosis have threads, and those have files of their own.
+    await idle(app);
     const before = await openFiles();
     for (let round = 0; round < 20; round++) {
       const sockets = await Promise.all(Array.from({ length: 10 }, () => open(app.url)));
@@ -35,6 +37,8 @@ describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)
     const token = await app.guest();
     const { data } = await app.upload(UPLOAD, { file: { bytes: await jpeg(2, 3000, 2000) } }, {}, token);
     const { pathname, search } = new URL(data.uploadPhoto.photo.url);
+    // Renditions and diagnosis have threads, and those have files of their own.
+    await idle(app);
     const before = await openFiles();
     const socket = await open(app.url);
     socket.pause();
@@ -47,6 +51,8 @@ describe.skipIf(process.platform !== 'linux')('open files, by /proc (Linux only)
 
   it('upgrades that are refused are not kept half open', async () => {
     const app = await appForTest();
+    // Renditions and diagnosis have threads, and those have files of their own.
+    await idle(app);
     const before = await openFiles();
     const { hostname, port } = new URL(app.url);
     const sockets = Array.from({ length: 50 }, () =>

@@ -24,7 +24,7 @@ const FLAT = 9;
 
 /** Whether there is no contrast at low frequencies that could be kept or lost. */
 export function isFlat({ variance, brightness }: HarmSums['cells']): boolean {
-  return variance < FLAT * total(brightness);
+  return variance <= FLAT * total(brightness);
 }
 
 /** How much the contrast at low frequencies has grown; fine structure grows with it. */

@@ -1,4 +1,4 @@
-import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { EncodedResult, EncodeOptions, ResultFormat } from '../encode.ts';
 import { FORMATS } from '../limits.ts';
@@ -19,12 +19,11 @@ const CONTAINERS: Readonly<Record<ResultFormat, Container>> = {
 };
 
 /**
- * Writes the file of a photo that nothing was done to, to `path`: the very bytes under `KEEP`, else the same compressed pixels with
- * the metadata that the policy lets through, so that nothing is lost to a second compression. The orientation stays in the
- * metadata, and a colour profile with the file.
+ * Writes the file of a photo that nothing was done to, to `path`: the same compressed pixels with the metadata that the policy lets
+ * through, so that nothing is lost to a second compression. Whatever else the file carries goes; a colour profile stays.
  *
  * @returns null, and nothing is written, where another format or quality was asked for, or where the file holds what a result does not
- *   (an animation, inks in place of colours): then it has to be encoded.
+ *   (an animation, inks in place of colours, pixels that are not upright), or XMP that is to be kept: then it has to be encoded.
  */
 export async function writeUnchanged(options: EncodeOptions, path: string): Promise<EncodedResult | null> {
   const { original, outputFormat = 'ORIGINAL', quality, metadataPolicy = 'STRIP_PRIVATE', signal } = options;
@@ -33,23 +32,17 @@ export async function writeUnchanged(options: EncodeOptions, path: string): Prom
   if (outputFormat !== 'ORIGINAL' && outputFormat.toLowerCase() !== format) return null;
   const found = await sharp(original.path, { limitInputPixels: false }).metadata();
   signal?.throwIfAborted();
-  if (found.space === 'cmyk' || (found.pages ?? 1) > 1) return null;
+  if (found.space === 'cmyk' || (found.pages ?? 1) > 1 || (found.orientation ?? 1) !== 1) return null;
+  const carried = await metadataFrom(original.path, metadataPolicy);
+  if (carried.xmp !== undefined) return null;
   const container = CONTAINERS[format];
   const file = await readFile(original.path, { signal });
-  // Also what is handed out as it is has to be whole.
-  const bare = container.rewrite(file, null, true);
-  if (bare === null) return null;
-  if (metadataPolicy === 'KEEP') {
-    await copyFile(original.path, path);
-  } else {
-    const carried = await metadataFrom(original.path, metadataPolicy);
-    const exif = await encodedExif(carried, found.orientation ?? 1, format);
-    const bytes = exif === undefined ? null : container.rewrite(file, exif, carried.density !== undefined);
-    if (bytes === null) return null;
-    await writeFile(path, bytes, { signal });
-  }
+  const exif = await encodedExif(carried, format);
+  const bytes = exif === undefined ? null : container.rewrite(file, exif, carried.density !== undefined);
+  if (bytes === null) return null;
+  await writeFile(path, bytes, { signal });
   const { size } = await stat(path);
-  const { width, height } = found.autoOrient;
+  const { width, height } = found;
   return { format, mimeType: FORMATS[format].mimeType, width, height, bytes: size };
 }
 
@@ -59,15 +52,11 @@ export async function writeUnchanged(options: EncodeOptions, path: string): Prom
  */
 async function encodedExif(
   { exif, density }: CarriedMetadata,
-  orientation: number,
   format: ResultFormat,
 ): Promise<Buffer | null | undefined> {
-  if (exif === undefined && orientation === 1) return null;
+  if (exif === undefined) return null;
   const dot = sharp({ create: { width: 1, height: 1, channels: 3, background: '#000' } });
-  const image = (exif === undefined ? dot : dot.withExif(exif)).withMetadata({
-    orientation,
-    ...(density === undefined ? {} : { density }),
-  });
+  const image = dot.withExif(exif).withMetadata(density === undefined ? {} : { density });
   return CONTAINERS[format].exifOf(await image.toFormat(format).toBuffer()) ?? undefined;
 }
 
