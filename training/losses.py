@@ -15,7 +15,7 @@ def mask_loss(answer, target):
     entropy = F.binary_cross_entropy_with_logits(answer, truth, reduction='none')
     chance = torch.sigmoid(answer) * counts
     overlap = 2 * (chance * truth).sum() + 1
-    return (entropy * counts).mean() + 0.2 * (1 - overlap / (chance.sum() + (truth * counts).sum() + 1))
+    return (entropy * counts).mean() + 0.05 * (1 - overlap / (chance.sum() + (truth * counts).sum() + 1))
 
 
 LOSSES = {
