@@ -1,9 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EncodeOptions } from '../src/imaging/encode.ts';
+import { jpegWithMetadata } from '../src/imaging/unchanged/jpeg.ts';
 import { writeUnchanged } from '../src/imaging/unchanged/unchanged.ts';
 import { readReport } from '../src/restorations/report.ts';
 import { photoPath } from './fixtures/damage.ts';
@@ -120,6 +122,99 @@ describe('the file of a photo that nothing was done to', () => {
     await writeFile(cut, (await readFile(await original('jpeg'))).subarray(0, -300));
     expect((await unchanged(cut, 'jpeg')).result).toBeNull();
     expect((await unchanged(photoPath('coffee.png'), 'tiff')).result).toBeNull();
+  });
+});
+
+const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
+const segment = (marker: number, payload: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0xff, marker]), u16(payload.length + 2), payload]);
+const pngChunk = (name: string, payload: Buffer): Buffer => {
+  const body = Buffer.concat([Buffer.from(name, 'latin1'), payload]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(payload.length);
+  check.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, check]);
+};
+const riffChunk = (name: string, size: number, payload = Buffer.alloc(size)): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(size);
+  return Buffer.concat([Buffer.from(name, 'latin1'), length, payload]);
+};
+const HIDDEN = Buffer.from('hidden from whoever strips metadata');
+
+/** A bare picture of a format with `extra` at `at`. */
+async function withExtra(format: 'jpeg' | 'png' | 'webp', extra: Buffer, at: number): Promise<string> {
+  const path = join(folder, `extra.${format}`);
+  const bare = await sharp(photoPath('coffee.png')).resize(97, 61).toFormat(format).toBuffer();
+  await writeFile(path, Buffer.concat([bare.subarray(0, at), extra, bare.subarray(at)]));
+  return path;
+}
+
+describe('a file that hides something where decoders do not look', () => {
+  const jfif = segment(0xe0, Buffer.concat([Buffer.from('JFIF\0\x01\x01\0\0\x01\0\x01\x08\x08', 'latin1'), HIDDEN]));
+  it.each([
+    ['jpeg', 'a DNL segment', segment(0xdc, HIDDEN), 2],
+    ['jpeg', 'an MPF index', segment(0xe2, Buffer.concat([Buffer.from('MPF\0'), HIDDEN])), 2],
+    ['jpeg', 'a comment', segment(0xfe, HIDDEN), 2],
+    ['jpeg', 'a thumbnail in its JFIF header', jfif, 2],
+    [
+      'jpeg',
+      'a long Adobe segment',
+      segment(0xee, Buffer.concat([Buffer.from('Adobe\0d\0\0\0\0\x01', 'latin1'), HIDDEN])),
+      2,
+    ],
+    ['png', 'text', pngChunk('tEXt', HIDDEN), 33],
+    ['png', 'a second gamma of another length', pngChunk('gAMA', HIDDEN), 33],
+    ['png', 'a density of another length', pngChunk('pHYs', HIDDEN), 33],
+    [
+      'webp',
+      'an unknown chunk behind its end',
+      riffChunk('FILM', HIDDEN.length + 1, Buffer.concat([HIDDEN, u16(0)]).subarray(0, 36)),
+      Infinity,
+    ],
+    [
+      'webp',
+      'a second picture behind its end',
+      riffChunk('VP8 ', HIDDEN.length + 1, Buffer.concat([HIDDEN, u16(0)]).subarray(0, 36)),
+      Infinity,
+    ],
+  ] as const)('does not take it along: %s, %s', async (format, _what, extra, at) => {
+    const path = await withExtra(format, extra, at);
+    const { result, file } = await unchanged(path, format, { metadataPolicy: 'KEEP' });
+    expect(result).not.toBeNull();
+    expect(file!.includes(HIDDEN)).toBe(false);
+    expect((await stored(file!)).equals(await stored(path))).toBe(true);
+  });
+
+  it('is not walked for ever: a WebP with a chunk whose length is nearly 4 GB', async () => {
+    for (const size of [0xfffffff7, 0xfffffff8, 0xffffffff, 0x80000000]) {
+      const path = await withExtra('webp', riffChunk('LOOP', size, Buffer.alloc(0)), Infinity);
+      const { file } = await unchanged(path, 'webp');
+      expect(file?.includes('LOOP') ?? false).toBe(false);
+    }
+  });
+
+  it('is encoded where it is cut into more pieces than any encoder writes, and takes no memory for it', async () => {
+    const empty = segment(0xc4, Buffer.alloc(0));
+    const jpeg = await withExtra('jpeg', Buffer.alloc(empty.length * 3000, empty), 2);
+    expect((await unchanged(jpeg, 'jpeg')).result).toBeNull();
+    const passedOver = segment(0xe5, Buffer.alloc(0));
+    const before = process.memoryUsage().heapUsed;
+    const many = await withExtra('jpeg', Buffer.alloc(passedOver.length * 2_000_000, passedOver), 2);
+    expect((await unchanged(many, 'jpeg')).result).not.toBeNull();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(100e6);
+  });
+
+  it('is encoded where an end stands without a picture, or a second start', async () => {
+    const end = segment(0xe5, Buffer.from([0]));
+    for (const extra of [
+      Buffer.concat([end, Buffer.from([0, 0xd9])]),
+      Buffer.from([0xff, 0xd8]),
+      Buffer.from([0xff, 1]),
+    ]) {
+      const bare = await readFile(await withExtra('jpeg', extra, 2));
+      expect(jpegWithMetadata(bare, null, false)).toBeNull();
+    }
   });
 });
 
