@@ -170,6 +170,16 @@ describe('a mask that is none', () => {
     ['of another size', () => maskOf(black(WIDTH / 2, HEIGHT / 2)), /80 × 60 pixels, the photo 160 × 120/],
     ['on its side', () => maskOf(black(HEIGHT, WIDTH)), /must be the same/],
     ['all white', () => maskOf(black().negate()), /marks 100 % .* at most 25 %/],
+    [
+      'grey all over',
+      () =>
+        maskOf(
+          black()
+            .linear(1, 120)
+            .composite([bar('#ffffff')]),
+        ),
+      /not black on 100 % .* at most 40 %/,
+    ],
     ['all black', () => maskOf(black()), /marks nothing/],
     ['inverted', () => maskOf(sharp(mask).negate({ alpha: false })), /Damage is white/],
     [

@@ -1,6 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../errors.ts';
 import { openImage, type OpenOptions } from './decode.ts';
+import { UNKNOWN } from './pixels/fill-coarse.ts';
 import type { Raster } from './raster.ts';
 import { readRaster } from './raster.ts';
 import { writePicture } from './write.ts';
@@ -15,6 +16,8 @@ const MOST_COLOUR = 40;
 export const DAMAGED = 128;
 /** Share of a picture that may be filled: beyond it there is too little left to fill it from. */
 export const MOST_OWN_COVERAGE = 0.25;
+/** The same with everything that is not black: a soft rim is not filled from, either. */
+const MOST_TOUCHED = 0.4;
 
 const FIELD = { field: 'input.options.mask' } as const;
 const refused = (message: string): AppError => new AppError('BAD_USER_INPUT', message, FIELD);
@@ -39,19 +42,22 @@ async function colourOf(image: Sharp): Promise<number> {
   ]);
   const { data, info } = await differences.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
-  const { channels: stats } = await sharp(data, { raw: { width, height, channels } }).stats();
+  const { channels: stats } = await sharp(data, { raw: { width, height, channels }, limitInputPixels: false }).stats();
   return Math.max(...stats.map(({ max }) => max));
 }
 
-/** Share of the pixels that count as damaged. */
-async function coverageOf(grey: { data: Uint8Array; width: number; height: number }): Promise<number> {
+/** Share of the pixels from a level on; by default those that count as damaged. */
+async function coverageOf(
+  grey: { data: Uint8Array; width: number; height: number },
+  level: number = DAMAGED,
+): Promise<number> {
   const { data, width, height } = grey;
-  const { data: marked, info } = await sharp(data, { raw: { width, height, channels: 1 } })
-    .threshold(DAMAGED)
+  const { data: marked, info } = await sharp(data, { raw: { width, height, channels: 1 }, limitInputPixels: false })
+    .threshold(level)
     .raw()
     .toBuffer({ resolveWithObject: true });
   const raw = { width, height, channels: info.channels };
-  const { channels } = await sharp(marked, { raw }).stats();
+  const { channels } = await sharp(marked, { raw, limitInputPixels: false }).stats();
   return (channels[0]?.mean ?? 0) / 255;
 }
 
@@ -86,10 +92,16 @@ export async function takeMask(
   if (coverage === 0) {
     throw refused('The mask marks nothing. Paint damage white, or ask for no repair with repair: OFF.');
   }
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
   if (coverage > MOST_OWN_COVERAGE) {
-    const percent = (share: number): string => `${Math.round(share * 100)} %`;
     throw refused(
       `The mask marks ${percent(coverage)} of the photo; at most ${percent(MOST_OWN_COVERAGE)} can be filled. Damage is white, everything else black.`,
+    );
+  }
+  const touched = await coverageOf(grey, UNKNOWN);
+  if (touched > MOST_TOUCHED) {
+    throw refused(
+      `The mask is not black on ${percent(touched)} of the photo; at most ${percent(MOST_TOUCHED)} may be grey or white. Damage is white, everything else black.`,
     );
   }
   options.signal?.throwIfAborted();
