@@ -266,6 +266,63 @@ describe('what the gate does', () => {
     expect(report.gate?.verdict).toBe('DROPPED');
   });
 
+  it('keeps a repair, and its mask, also where the rest does harm only as a whole', async () => {
+    const scratched = repaint(photo, onScratch, () => 235);
+    const mask = createRaster({ ...photo, channels: 1 });
+    const repair = bad('repair', async () => ({ raster: photo, mask }), 'REPAIRING');
+    const dull = bad('dull', async (one) => mapSamples(one, (level) => 0.5 + 0.93 * (level - 0.5)), 'COLOURING');
+    const { raster, report, mask: kept } = await work([repair, dull, dull], scratched);
+    expect(report.gate).toMatchObject({ verdict: 'REFUSED', reason: expect.stringContaining('lost its contrast') });
+    expect(report.steps).toMatchObject([{ ran: true, strength: 1 }, { ran: false }, { ran: false }]);
+    expect(raster).toBe(photo);
+    expect(kept).toBe(mask);
+  });
+
+  it('keeps the repair of one speck of a large photo, alone and beside work that cannot be seen', async () => {
+    const speck = (x: number, y: number): boolean => x >= 200 && x < 202 && y >= 150 && y < 152;
+    const specked = repaint(photo, speck, (at) => Math.min(255, (photo.data[at] ?? 0) + 90));
+    const mask = createRaster({ ...photo, channels: 1 });
+    const repair = bad('repair', async () => ({ raster: photo, mask }), 'REPAIRING');
+    const gentle = bad('gentle', async (one) =>
+      repaint(
+        one,
+        (x, y) => x === 9 && y === 9,
+        (at) => (one.data[at] ?? 0) ^ 1,
+      ),
+    );
+    expect(await gate.isSame(specked, photo, never())).toBe(true);
+    for (const steps of [[repair], [repair, gentle]]) {
+      const { raster, report, mask: kept } = await work(steps, specked);
+      expect(raster).toBe(photo);
+      expect(kept).toBe(mask);
+      expect(report.steps[0]).toMatchObject({ ran: true, strength: 1 });
+      expect(report.steps.slice(1).filter(({ ran }) => ran)).toEqual([]);
+      expect(report.gate?.verdict).toBe('PASSED');
+      expect(report.gate?.measures.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('says that a bad enlargement was done plainly, as the picture is larger all the same', async () => {
+    const double = bad(
+      'upscale',
+      async (one) => {
+        const [width, height] = [one.width * 2, one.height * 2];
+        const target = createRaster({ ...one, width, height });
+        const input = { source: one, target, factor: 2, sigma: 1.2, amount: 0.5 } as const;
+        await pixels.run('upscale', input, { width, height, signal: never() });
+        return right(target, 2);
+      },
+      'UPSCALING',
+    );
+    const { raster, report } = await work([double]);
+    expect(raster.width).toBe(2 * photo.width);
+    expect(report.steps[0]).toMatchObject({
+      ran: true,
+      reason: expect.stringContaining('in the plainest way instead'),
+    });
+    expect(report.gate).toMatchObject({ verdict: 'LOWERED', reason: expect.stringContaining('“upscale”') });
+  });
+
   it('drops the mask with the repair', async () => {
     const mask = createRaster({ ...photo, channels: 1 });
     const repair = bad('repair', async (one) => ({ raster: mapSamples(one, () => 0.5), mask }), 'REPAIRING');

@@ -157,15 +157,23 @@ export async function runPipeline(
       strength: plan.strength,
     });
     const { ran = true, reason = plan.reason, ...outcome }: StepOutcome = 'data' in made ? { raster: made } : made;
-    const work = { before: raster, after: outcome.raster, effect: effectOf(step, measurements), step: step.name };
-    const judged = ran ? await gate.judge({ ...work, demanded: plan.demanded ?? false }, signal) : undefined;
+    const effect = effectOf(step, measurements);
+    const work = { before: raster, after: outcome.raster, effect, demanded: plan.demanded ?? false, step: step.name };
+    const judged = ran ? await gate.judge(work, signal) : undefined;
     tell(1);
     finished += plan.weight;
-    const settled = work.effect === 'places';
-    tried.push({ name: step.name, strength: plan.strength, reason, judged, settled });
-    if (judged === undefined) continue;
+    const asPlanned = { name: step.name, strength: plan.strength, reason };
+    if (judged === undefined) {
+      tried.push({ ...asPlanned, judged });
+      continue;
+    }
+    const settled = effect === 'places';
+    const resized = judged.raster.width !== raster.width;
     raster = judged.raster;
-    if (judged.share > 0) mask = outcome.mask ?? mask;
+    // Without its raster, which is as large as the photo: only the last one is needed.
+    const { share, measures, failed } = judged;
+    tried.push({ ...asPlanned, judged: { share, measures, failed }, settled, resized });
+    if (share > 0) mask = outcome.mask ?? mask;
     if (settled) since = raster;
   }
   const whole = await judgeWhole(gate, { input, since, raster }, tried, signal);
@@ -173,7 +181,7 @@ export async function runPipeline(
   return {
     raster: whole.judged.raster,
     report: conclude(tried, whole),
-    mask: whole.judged.share === 0 ? undefined : mask,
+    mask: whole.untouched ? undefined : mask,
   };
 }
 
@@ -182,21 +190,26 @@ function effectOf({ effect, stage }: Step, { jpeg }: Measurements): Effect {
   return usual === 'grain' && jpeg.visible ? 'blocks' : usual;
 }
 
-/** Compares the result with the photo; where next to nothing has changed, the photo itself is the better result. */
+/**
+ * Compares the result with the photo; where next to nothing has changed, the photo itself is the better result. What was
+ * repaired stays: a speck that is gone is next to nothing of a large photo, and all that its owner wanted.
+ */
 async function judgeWhole(
   gate: HarmGate,
   { input, since, raster }: Readonly<Record<'input' | 'since' | 'raster', Raster>>,
   tried: readonly Tried[],
   signal: AbortSignal,
 ): Promise<Whole> {
-  if (await gate.isSame(input, raster, signal)) {
-    return { judged: { raster: input, share: 0, measures: [], failed: [] }, untouched: true };
-  }
   const worked = tried.flatMap(({ judged }) => (judged === undefined || judged.share === 0 ? [] : [judged]));
-  const last = worked.at(-1);
+  const { measures = [] } = worked.at(-1) ?? {};
+  if (since !== raster && (await gate.isSame(since, raster, signal))) {
+    const { measures: known = [] } = tried.findLast(({ settled }) => settled === true)?.judged ?? {};
+    return { judged: { raster: since, share: 0, measures: known, failed: [] }, untouched: since === input };
+  }
+  if (raster === input) return { judged: { raster, share: 0, measures: [], failed: [] }, untouched: true };
   // What one step did has been compared already.
-  if (last !== undefined && (worked.length === 1 || since === raster)) {
-    return { judged: { raster, share: 1, measures: last.measures, failed: [] }, untouched: false };
+  if (since === raster || worked.length === 1) {
+    return { judged: { raster, share: 1, measures, failed: [] }, untouched: false };
   }
   const judged = await gate.judge({ before: since, after: raster, effect: 'whole', step: null }, signal);
   return { judged, untouched: judged.raster === input };

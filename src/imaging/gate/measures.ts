@@ -149,7 +149,7 @@ export const MEASURES: readonly Measure[] = [
     curable: false,
     unlessDemanded: true,
     value: ({ sums: { cells } }) => share(cells.usual, cells.removed),
-    says: 'as much as what was painted over varies what lies around it',
+    says: 'of what was painted over is no more than its surroundings vary',
     harm: 'what was painted over did not stand out as damage does',
   },
   {

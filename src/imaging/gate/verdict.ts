@@ -8,9 +8,11 @@ export interface Tried {
   readonly strength: number;
   readonly reason: string;
   /** Undefined where it did not run. */
-  readonly judged: Judged | undefined;
+  readonly judged: Omit<Judged, 'raster'> | undefined;
   /** Its work was judged for itself alone: it stays when all the others together do harm. */
   readonly settled?: boolean;
+  /** The picture has another size since: where its work was left out, a plain enlargement has its place. */
+  readonly resized?: boolean;
 }
 
 /** The end of the work: all steps together. */
@@ -28,18 +30,19 @@ export function conclude(tried: readonly Tried[], whole: Whole): RestorationRepo
   return { steps, gate: { ...sentence(tried, whole), measures: told } };
 }
 
-function reportOf({ name, strength, reason, judged, settled }: Tried, { judged: whole, untouched }: Whole): StepReport {
+function reportOf(step: Tried, { judged: whole, untouched }: Whole): StepReport {
+  const { name, strength, judged, settled, resized = false } = step;
   const did = judged === undefined ? 0 : judged.share * (untouched ? 0 : settled ? 1 : whole.share);
-  const ran = did > 0;
-  const why = judged === undefined || judged.failed.length === 0 ? '' : ` ${consequence(judged)}`;
-  return { name, ran, strength: strength * did, reason: `${reason}${why}` };
+  const why = judged === undefined || judged.failed.length === 0 ? '' : ` ${consequence(judged, resized)}`;
+  const reason = `${step.reason}${why}`;
+  if (did === 0 && resized) return { name, ran: true, strength, reason };
+  return { name, ran: did > 0, strength: strength * did, reason };
 }
 
-function consequence({ share, failed }: Judged): string {
+function consequence({ share, failed }: Omit<Judged, 'raster'>, resized: boolean): string {
   const harm = harms(failed);
-  return share === 0
-    ? `It was left out: ${harm}.`
-    : `Only ${Math.round(100 * share)} % of it is in the result: at full strength ${harm}.`;
+  if (share > 0) return `Only ${Math.round(100 * share)} % of it is in the result: at full strength ${harm}.`;
+  return resized ? `It was done in the plainest way instead: ${harm}.` : `It was left out: ${harm}.`;
 }
 
 /** What went wrong, each harm once. */
@@ -51,8 +54,9 @@ const names = (steps: readonly Tried[]): string => steps.map(({ name }) => `“$
 
 function sentence(tried: readonly Tried[], { judged, untouched }: Whole): Pick<GateReport, 'verdict' | 'reason'> {
   const worked = tried.filter((step) => step.judged !== undefined);
-  const dropped = worked.filter((step) => step.judged?.share === 0 && step.judged.failed.length > 0);
-  const lowered = worked.filter((step) => step.judged!.share > 0 && step.judged!.share < 1);
+  const harmful = worked.filter((step) => step.judged!.failed.length > 0);
+  const dropped = harmful.filter((step) => step.judged!.share === 0 && step.resized !== true);
+  const lowered = harmful.filter((step) => !dropped.includes(step));
   const told = (verdict: GateVerdict, reason: string) => ({ verdict, reason });
   const asItWas = 'this is the photo as it was.';
   if (judged.share === 0 && judged.failed.length > 0) {
@@ -64,6 +68,7 @@ function sentence(tried: readonly Tried[], { judged, untouched }: Whole): Pick<G
   if (untouched) return told('UNTOUCHED', `Nothing had to be mended: ${asItWas}`);
   if (dropped.length > 0) return told('DROPPED', `Left out because of the harm it did: ${names(dropped)}.`);
   if (lowered.length > 0) return told('LOWERED', `Lowered because of the harm it did: ${names(lowered)}.`);
-  if (judged.share < 1) return told('LOWERED', 'The steps together went too far; less of them is in the result.');
+  if (judged.failed.length > 0)
+    return told('LOWERED', 'The steps together went too far; less of them is in the result.');
   return told('PASSED', 'The result was compared with the photo, and no harm was found.');
 }
