@@ -360,6 +360,22 @@ describe('the service, through the provider port', () => {
   const provider = openProvider();
   afterAll(() => provider.close?.());
 
+  it('counts what was not found as missed', async () => {
+    const portrait = { name: 'astronaut', picture: await readClean(samplePath('astronaut-original.png')) };
+    const off = { name: 'off', model: 'repair', kinds: ['scratches'] as const, options: { repair: 'OFF' } };
+    const trials = await runTrials({
+      ...set,
+      provider,
+      subjects: [off],
+      baselines: await createBaselines('none'),
+      pictures: [cropped(portrait, 128)],
+      kinds: ['scratches'],
+    });
+    const lines = summarise(trials).filter(({ method }) => method === 'off');
+    expect(lines.map((line) => line.f1)).toEqual([{ strict: 0, near: 0 }]);
+    expect(trials.filter(({ own }) => own).every(({ mask }) => mask?.strict.missed)).toBe(true);
+  });
+
   it('harms nothing on undamaged photos, and auto makes none of the damaged ones worse but a strong mix', async () => {
     const portrait = { name: 'astronaut', picture: await readClean(samplePath('astronaut-original.png')) };
     const kinds = KIND_NAMES.filter((kind) => kind !== 'undamaged');

@@ -8,7 +8,7 @@ import type { FilmMask } from './damage/film-masks.ts';
 import type { Clean } from './files.ts';
 import { countMask, type MaskCount } from './metrics/mask.ts';
 import { harms, score, type Score } from './metrics/score.ts';
-import { rounded, type Picture } from './picture.ts';
+import { rounded, type Picture, type Plane } from './picture.ts';
 import { createRandom } from './random.ts';
 import { restoreWith, type Restored, type Subject } from './service.ts';
 
@@ -30,7 +30,7 @@ export interface Trial {
   readonly cpuMsPerMp: number;
   /** Bytes of the process at its peak; only for our own. */
   readonly peakRss?: number;
-  /** Pixels of the mask: strictly, and forgiving one pixel beside the damage. */
+  /** Pixels of the mask, also of one that found nothing: strictly, and forgiving one pixel beside the damage. */
   readonly mask?: { readonly strict: MaskCount; readonly near: MaskCount };
   /** What the model says it did. */
   readonly report?: Restored['report'];
@@ -63,6 +63,8 @@ export function damage(
 
 const megapixels = ({ width, height }: Picture): number => (width * height) / 1e6;
 
+const emptyMask = ({ width, height }: Picture): Plane => new Float32Array(width * height);
+
 /** Everything on everything, one after the other, so that times mean something. */
 export async function runTrials(plan: Plan): Promise<readonly Trial[]> {
   const { kinds, provider, subjects, baselines, signal, onTrial } = plan;
@@ -94,13 +96,16 @@ export async function runTrials(plan: Plan): Promise<readonly Trial[]> {
             const made = await restoreWith(provider, subject, damaged, dir);
             const result = rounded(made.picture);
             const { truth } = damaged;
+            // Whoever looks for damage and finds none has missed it.
+            const looks = made.report.steps.some(({ name }) => name === 'repair');
+            const found = made.mask ?? (looks ? emptyMask(damaged.picture) : undefined);
             const mask =
-              truth === undefined || made.mask === undefined
+              truth === undefined || found === undefined
                 ? {}
                 : {
                     mask: {
-                      strict: countMask(made.mask, truth, damaged.picture),
-                      near: countMask(made.mask, truth, damaged.picture, 1),
+                      strict: countMask(found, truth, damaged.picture),
+                      near: countMask(found, truth, damaged.picture, 1),
                     },
                   };
             const trial = {
