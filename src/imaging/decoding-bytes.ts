@@ -32,6 +32,19 @@ export function decodingBytes(header: ImageHeader): number {
   return width * height * (inStrips ? strips : whole) * sampleBytes(header);
 }
 
+/** The most that decoding a picture of this kind and size can take, in bytes, whatever its file looks like inside. */
+export function mostDecodingBytes({
+  format,
+  width,
+  height,
+}: {
+  format: ImageFormat;
+  width: number;
+  height: number;
+}): number {
+  return width * height * BYTES_PER_PIXEL[format].whole;
+}
+
 /** About how many bytes it takes to decode a picture into a raster. */
 export function rasterBytes(header: ImageHeader): number {
   const { width, height, channels } = header;

@@ -5,15 +5,15 @@ import { readAll } from '../db/reader.ts';
 import { chunksOf, rowById, selectRows } from '../db/rows.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import type { Events } from '../events/service.ts';
+import { mostDecodingBytes } from '../imaging/decoding-bytes.ts';
 import { fileQuality } from '../imaging/file-quality.ts';
-import type { ImageLimits } from '../imaging/limits.ts';
+import type { ImageFormat, ImageLimits } from '../imaging/limits.ts';
 import { damageCoverage } from '../imaging/measure/coverage.ts';
-import { measure } from '../imaging/measure/measure.ts';
+import { survey } from '../imaging/measure/survey.ts';
 import type { Measurements } from '../imaging/measure/measurements.ts';
 import type { Nets } from '../imaging/nets.ts';
 import type { StepReport } from '../imaging/report.ts';
 import type { PixelPool } from '../imaging/pixels/pool.ts';
-import { readPicture } from '../imaging/read.ts';
 import type { Gate } from '../limits/gate.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -22,6 +22,14 @@ import { findingsOf, summaryOf } from './findings.ts';
 
 /** The kind of its jobs. */
 export const DIAGNOSIS_JOB = 'diagnosis';
+
+/** Bytes from which decoding is not done unasked a second time after the renditions: an AVIF of more than 21 megapixels. */
+const HEAVY = 400e6;
+
+/** Whether a photo is diagnosed as soon as it is there; one that is heavy to decode only when somebody asks. */
+export function isDiagnosedAtOnce({ format, width, height }: Photo): boolean {
+  return mostDecodingBytes({ format: format as ImageFormat, width, height }) <= HEAVY;
+}
 
 /** What another try does not mend. */
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set(['CORRUPT_IMAGE', 'UNSUPPORTED_IMAGE', 'IMAGE_TOO_LARGE']);
@@ -51,14 +59,14 @@ export function createDiagnoses(deps: {
     await using file = await storage.local(photo.storageKey);
     if (file === null) return UNREADABLE;
     const { format } = photo;
-    const raster = await readPicture(file.path, format, {
+    const { measurements, whole } = await survey(file.path, format, {
       limits: deps.limits,
       signal,
+      pixels,
       whenRoom: (bytes, decode) => deps.decoding.run(bytes, signal, decode),
+      fileQuality: await fileQuality(file.path, format, signal),
     });
-    const quality = await fileQuality(file.path, format, signal);
-    const measurements = await measure(raster, { pixels, signal, fileQuality: quality });
-    const findings = findingsOf(measurements, await damageCoverage(raster, { nets, pixels, signal }));
+    const findings = findingsOf(measurements, await damageCoverage(whole, { nets, pixels, signal }));
     const steps = deps.plan(measurements, nets).filter(({ ran }) => ran);
     const recommended = steps.map(({ name, strength, reason }) => ({ name, strength, reason }));
     return { findings, summary: summaryOf(findings), recommended };

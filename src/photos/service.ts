@@ -10,7 +10,7 @@ import type { RenditionName } from '../imaging/renditions.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { IncomingFile } from '../storage/spool.ts';
 import type { Storage } from '../storage/storage.ts';
-import { DIAGNOSIS_JOB } from './diagnosis.ts';
+import { DIAGNOSIS_JOB, isDiagnosedAtOnce } from './diagnosis.ts';
 import { PhotoEntity, type Photo, type Rendition } from './entity.ts';
 import { photoConditions, type PhotoFilter } from './filter.ts';
 import type { Receiver } from './receive.ts';
@@ -98,7 +98,8 @@ export function createPhotos(deps: {
       if (photo === undefined) return null;
       await renditions.insert(em, rows);
       const { sessionId } = photo;
-      await queue.add(em, { kind: DIAGNOSIS_JOB, refId: photoId, groupId: sessionId ?? photo.userId });
+      const groupId = sessionId ?? photo.userId;
+      if (isDiagnosedAtOnce(photo)) await queue.add(em, { kind: DIAGNOSIS_JOB, refId: photoId, groupId });
       return sessionId === null ? undefined : events.append(em, { kind: 'PHOTO_READY', sessionId, photoId });
     });
     if (event) events.publish(event);

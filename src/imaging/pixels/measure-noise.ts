@@ -1,4 +1,4 @@
-import type { Raster } from '../raster.ts';
+import { colourChannels, type Raster } from '../raster.ts';
 import { forwardDct, type Block } from './dct.ts';
 import { readPlanes, type Plane } from './planes.ts';
 import type { Tile } from './tile.ts';
@@ -15,11 +15,6 @@ export interface NoiseSample {
   readonly chroma: number[];
   /** The same for luminance on blocks with more content: equal for noise, larger for texture. */
   readonly busier: number[];
-}
-
-interface Sampled {
-  readonly score: number;
-  readonly planes: readonly Float32Array[];
 }
 
 /** Blocks looked at, at most about so many. */
@@ -39,45 +34,52 @@ export function measureNoise({ source, reduce = 1 }: NoiseInput, tile: Tile): No
   const area = (tile.x1 - tile.x0) * (tile.y1 - tile.y0);
   // Odd, so that the blocks fall on every phase of an 8×8 grid.
   const pitch = Math.max(5 * reduce, Math.round(Math.sqrt(area / BLOCKS))) | 1;
-  const samples: Sampled[] = [];
+  const across = Math.max(0, Math.ceil((tile.x1 - tile.x0 - side + 1) / pitch));
+  const down = Math.max(0, Math.ceil((tile.y1 - tile.y0 - side + 1) / pitch));
+  const count = colourChannels(source);
+  // One array for all of them: an array for each would be a hundred thousand.
+  const coefficients = new Float32Array(across * down * count * 64);
+  const scores: number[] = [];
   const block: Block = new Float64Array(64);
   for (let y = tile.y0; y + side <= tile.y1; y += pitch) {
+    const strip = readPlanes(source, { x0: tile.x0, y0: y, x1: tile.x1, y1: y + side });
     for (let x = tile.x0; x + side <= tile.x1; x += pitch) {
       if (reduce === 1 && clipped(source, x, y)) continue;
-      const read = readPlanes(source, { x0: x, y0: y, x1: x + side, y1: y + side });
-      const small = reduce === 1 ? read : read.map(halve);
-      // What averages to a level within the scale still tells of the grain; most of a snow field or a night would be left out.
-      if (reduce === 2 && clippedPlane(small[0]!)) continue;
-      const planes = small.map((plane) => {
-        block.set(plane);
+      const at = scores.length * count * 64;
+      for (let plane = 0; plane < count; plane++) {
+        take(block, strip[plane]!, x - tile.x0, tile.x1 - tile.x0, reduce);
+        // What averages to a level within the scale still tells of the grain; most of a snow field or a night would be left out.
+        if (reduce === 2 && plane === 0 && clippedBlock(block)) break;
         forwardDct(block);
-        return Float32Array.from(block);
-      });
-      samples.push({ score: lowFrequencies(planes[0]!), planes });
+        coefficients.set(block, at + plane * 64);
+        if (plane === 0) scores.push(lowFrequencies(block));
+      }
     }
   }
-  samples.sort((a, b) => a.score - b.score);
-  const calm = samples.slice(0, Math.ceil(samples.length * CALM));
-  const busier = samples.slice(calm.length, Math.ceil(samples.length * BUSIER));
-  const luma = spectrum(calm, 0);
-  const u = spectrum(calm, 1);
-  const v = spectrum(calm, 2);
-  return { luma, chroma: u.map((sigma, k) => Math.hypot(sigma, v[k]!) / Math.SQRT2), busier: spectrum(busier, 0) };
+  const order = scores.map((_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
+  const calm = order.slice(0, Math.ceil(order.length * CALM));
+  const busier = order.slice(calm.length, Math.ceil(order.length * BUSIER));
+  const of = (blocks: readonly number[], plane: number): number[] =>
+    plane < count ? spectrum(coefficients, blocks, plane, count) : Array.from({ length: 64 }, () => 0);
+  const v = of(calm, 2);
+  const chroma = of(calm, 1).map((sigma, k) => Math.hypot(sigma, v[k]!) / Math.SQRT2);
+  return { luma: of(calm, 0), chroma, busier: of(busier, 0) };
 }
 
-/** Each four samples of 16×16 averaged. */
-function halve(plane: Plane): Plane {
-  return Float32Array.from({ length: 64 }, (_, i) => {
-    const at = 32 * (i >> 3) + 2 * (i & 7);
-    return (plane[at]! + plane[at + 1]! + plane[at + 16]! + plane[at + 17]!) / 4;
-  });
+/** A block of 8×8 at `x` of a strip, or of 16×16 of which each four samples are averaged. */
+function take(block: Block, strip: Plane, x: number, columns: number, reduce: 1 | 2): void {
+  for (let i = 0; i < 64; i++) {
+    const at = reduce * ((i >> 3) * columns + (i & 7)) + x;
+    block[i] =
+      reduce === 1 ? strip[at]! : (strip[at]! + strip[at + 1]! + strip[at + columns]! + strip[at + columns + 1]!) / 4;
+  }
 }
 
 /** Samples of a block of 64 that may be at the end of the scale. */
 const CLIPPED = 6;
 
-function clippedPlane(plane: Plane): boolean {
-  return plane.reduce((count, level) => count + (level <= 1 || level >= 254 ? 1 : 0), 0) > CLIPPED;
+function clippedBlock(block: Block): boolean {
+  return block.reduce((count, level) => count + (level <= 1 || level >= 254 ? 1 : 0), 0) > CLIPPED;
 }
 
 function clipped({ data, width, channels, depth }: Raster, x: number, y: number): boolean {
@@ -91,17 +93,17 @@ function clipped({ data, width, channels, depth }: Raster, x: number, y: number)
   return count > CLIPPED * channels;
 }
 
-function lowFrequencies(dct: Float32Array): number {
+function lowFrequencies(dct: Block): number {
   let sum = 0;
   for (let k = 1; k < 32; k++) if ((k >> 3) + (k & 7) <= 3) sum += dct[k]! * dct[k]!;
   return sum;
 }
 
 /** Robust σ of each coefficient: the 80th percentile, which JPEG's zeros do not pull down as they do the median. */
-function spectrum(samples: readonly Sampled[], plane: number): number[] {
-  const values = new Float32Array(samples.length);
+function spectrum(coefficients: Float32Array, blocks: readonly number[], plane: number, count: number): number[] {
+  const values = new Float32Array(blocks.length);
   return Array.from({ length: 64 }, (_, k) => {
-    samples.forEach((sample, i) => (values[i] = Math.abs(sample.planes[plane]?.[k] ?? 0)));
+    blocks.forEach((n, i) => (values[i] = Math.abs(coefficients[(n * count + plane) * 64 + k]!)));
     values.sort();
     return (values[Math.floor(values.length * 0.8)] ?? 0) / 1.2816;
   });
