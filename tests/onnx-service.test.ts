@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -169,5 +169,18 @@ describe('models add', () => {
     expect(first.stderr).toContain('ALLOW_NONCOMMERCIAL_MODELS');
     expect((await add(cwd, 'denoise.onnx', ...options)).stderr).toMatch(/exists already.*--replace/);
     expect((await add(cwd, 'denoise.onnx', ...options, '--replace')).code).toBe(0);
+  });
+
+  it('leaves a manifest that somebody has edited, also where the model is there already', async () => {
+    const cwd = await folderForTest();
+    const shelf = join(cwd, 'data', 'models');
+    await mkdir(shelf, { recursive: true });
+    await writeFile(join(shelf, 'denoise.json'), 'edited');
+    const options = ['--like', 'scunet'];
+    expect((await add(cwd, 'denoise.onnx', ...options)).stderr).toMatch(/denoise\.json exists already.*--replace/);
+    expect(await readdir(shelf)).toEqual(['denoise.json']);
+    expect(await readFile(join(shelf, 'denoise.json'), 'utf8')).toBe('edited');
+    expect((await add(cwd, 'denoise.onnx', ...options, '--replace')).code).toBe(0);
+    expect((await readdir(shelf)).toSorted()).toEqual(['denoise.json', 'denoise.onnx']);
   });
 });

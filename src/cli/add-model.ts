@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ManifestError } from '../inference/manifest.ts';
 import { ModelRefused } from '../inference/foreign/process.ts';
@@ -38,6 +38,15 @@ async function copyInto(from: string, to: string, replace: boolean): Promise<voi
   }
 }
 
+/** @throws CliError where a manifest would be lost, which somebody may have edited. */
+async function refuseExisting(path: string): Promise<void> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw new CliError(`${path} exists already: take another --name, or say --replace.`);
+}
+
 /** Copies a model into MODELS_DIR and writes its manifest. */
 export const addModelCommand = defineCommand({
   summary: 'add a model of your own in ONNX form',
@@ -67,10 +76,13 @@ export const addModelCommand = defineCommand({
     try {
       const opened = await readFacts(path, interruptible());
       const manifest = draftManifest(values.like, opened, { ...values, name });
+      const described = join(modelsDir, `${name}.json`);
       await mkdir(modelsDir, { recursive: true });
+      if (!values.replace) await refuseExisting(described);
       await copyInto(path, join(modelsDir, manifest.file), values.replace);
-      await writeFile(join(modelsDir, `${name}.json`), `${JSON.stringify(manifest, null, 2)}\n`);
-      terminal.out(`Added onnx/${name}: ${join(modelsDir, `${name}.json`)}.`);
+      await writeFile(`${described}.part`, `${JSON.stringify(manifest, null, 2)}\n`);
+      await rename(`${described}.part`, described);
+      terminal.out(`Added onnx/${name}: ${described}.`);
       if (isRestricted(manifest.licence) && !allowNoncommercialModels) {
         terminal.note(
           `Its licence ${manifest.licence} forbids commercial use: set ALLOW_NONCOMMERCIAL_MODELS=true if yours is none.`,
