@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { problemOfModelFile } from '../src/inference/foreign/onnx-file.ts';
 import { createLog } from '../src/log.ts';
 import { createOnnxProvider } from '../src/providers/onnx.ts';
 import { isRestricted } from '../src/providers/onnx/licence.ts';
@@ -21,6 +22,8 @@ beforeAll(async () => {
     await putModel(folder, model);
   for (const model of ['nan', 'constant', 'wrong-size', 'huge', 'hungry', 'endless']) await putModel(folder, model);
   await putModel(folder, 'denoise');
+  const vast = { fixedSize: true, tile: { size: 2944, overlap: 16 } };
+  await putModel(folder, 'esrgan-2x', { name: 'vast', scale: 4, ...vast });
   await putModel(folder, 'denoise', { name: 'wrong-hash', sha256: '0'.repeat(64) });
   await putModel(folder, 'denoise', { name: 'wrong-input', inputs: { image: 'x' } });
   await putModel(folder, 'denoise', { name: 'wrong-output', outputs: { image: 'y' } });
@@ -88,7 +91,15 @@ describe('a model that cannot be used', () => {
     const status = await provider.status(signal, model);
     expect(status).toEqual({ available: false, reason: expect.stringMatching(reason) });
     expect(status.reason).toMatch(/^[A-Za-z].*\.$/);
+    expect(status.reason).not.toContain(folder);
     await expect(restore(model)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', message: status.reason });
+  });
+
+  it('is none of the runtime own format, which would not be looked through', () => {
+    const withName = (name: string) =>
+      Buffer.concat([Buffer.from([0x12, 6]), Buffer.from(name), Buffer.from([0x3a, 0])]);
+    expect(problemOfModelFile(withName('v-ORTX'))).toBeUndefined();
+    expect(problemOfModelFile(withName('v-ORTM'))).toMatch(/not an ONNX model/);
   });
 
   it('stands beside one that can', async () => {
@@ -132,6 +143,7 @@ describe('a model that misbehaves', () => {
     ['wrong-size', 'PROVIDER_REJECTED', /another size.*`scale`/],
     ['huge', 'INSUFFICIENT_MEMORY', /`tile\.size`/],
     ['hungry', 'INSUFFICIENT_MEMORY', /`tile\.size`/],
+    ['vast', 'INSUFFICIENT_MEMORY', /`tile\.size`/],
     ['endless', 'PROVIDER_TIMEOUT', /longer than 3 seconds for one tile/],
   ])('%s: ends as %s, and the next one works', async (model, code, message) => {
     await expect(restore(model)).rejects.toMatchObject({

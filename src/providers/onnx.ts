@@ -66,7 +66,7 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
   function entryOf(model: string): ShelfEntry {
     const entry = entries.get(model);
     if (entry !== undefined) return entry;
-    throw new AppError('UNKNOWN_MODEL', `There is no model “${model}” in ${folder}.`, { provider: 'onnx' });
+    throw new AppError('UNKNOWN_MODEL', `There is no model “${model}” in MODELS_DIR.`, { provider: 'onnx' });
   }
 
   async function usable(model: string, signal: AbortSignal): Promise<UsableEntry> {

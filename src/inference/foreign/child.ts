@@ -50,7 +50,11 @@ async function open(request: OpenRequest): Promise<OpenSession> {
   }
   // From the bytes that were hashed: the file may be another one by now.
   const session = await openSession(bytes, executionProviders).catch((error: unknown) => {
-    const why = (error as Error).message.split('\n')[0]?.slice(0, 300);
+    // Whoever may see the list of models reads it, and where things lie on this machine is no business of theirs.
+    const why = (error as Error).message
+      .split('\n')[0]
+      ?.replaceAll(/(?:\/[^\s/'"]+)+\//g, '')
+      .slice(0, 300);
     throw new Refused(
       error instanceof RuntimeMissing
         ? `cannot be run, since onnxruntime does not load here (${why}): run \`npm ci\` again`
@@ -61,6 +65,20 @@ async function open(request: OpenRequest): Promise<OpenSession> {
   if (wrong !== undefined) throw new Refused(wrong);
   tell({ kind: 'opened', facts: session.facts, sha256, bytes: bytes.length, notes: session.notes });
   return session;
+}
+
+/** What V8 says where there is no memory for a picture, or no array is as long. */
+const NO_ROOM = /allocation failed|Invalid (typed )?array length/i;
+
+function failureOf(error: unknown): RunFailure {
+  if (error instanceof RunFailure) return error;
+  if (error instanceof RangeError && NO_ROOM.test(error.message)) {
+    return new RunFailure(
+      'INSUFFICIENT_MEMORY',
+      'The model wants more memory than it may have here. Choose a smaller `tile.size` in its manifest.',
+    );
+  }
+  return new RunFailure('PROVIDER_UNAVAILABLE', String(error));
 }
 
 const isConstant = ({ data }: Raster): boolean => data.every((sample) => sample === data[0]);
@@ -114,7 +132,7 @@ function handle(request: Request): void {
   void ready
     ?.then(({ session, manifest }) => (manifest === undefined ? undefined : run(session, manifest, request)))
     .catch((error: unknown) => {
-      const failure = error instanceof RunFailure ? error : new RunFailure('PROVIDER_UNAVAILABLE', String(error));
+      const failure = failureOf(error);
       tell({ kind: 'failed', code: failure.code, reason: failure.message });
     });
 }

@@ -18,6 +18,10 @@ const GRAPH = 7;
 /** Graphs within graphs, far more than any real model has. */
 const MAX_DEPTH = 64;
 
+/** By these bytes the runtime knows a model in a format of its own, which it loads without looking at it as ONNX. */
+const ORT_FORMAT = 'ORTM';
+const ORT_FORMAT_AT = 4;
+
 const NOT_ONNX = 'is not an ONNX model, or only a part of one: fetch or export it again';
 const EXTERNAL =
   'keeps weights in other files, which its hash does not cover: save it as one file (onnx.save_model with save_as_external_data=False)';
@@ -31,6 +35,8 @@ class Malformed extends Error {}
  * @returns what is wrong and what to do, to stand behind the name of the file; undefined where nothing is.
  */
 export function problemOfModelFile(bytes: Uint8Array): string | undefined {
+  const mark = bytes.subarray(ORT_FORMAT_AT, ORT_FORMAT_AT + ORT_FORMAT.length);
+  if (Buffer.from(mark).toString('latin1') === ORT_FORMAT) return NOT_ONNX;
   let graphs = 0;
   let external = false;
 

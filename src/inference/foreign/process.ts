@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { AppError } from '../../errors.ts';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
 import type { Manifest } from '../manifest.ts';
@@ -10,7 +11,7 @@ import { OVER_MEMORY, PICTURES, type Reply, type Request, type RunOptions } from
 import type { ExecutionProvider } from './session.ts';
 import { receive, send } from './transfer.ts';
 
-const CHILD = new URL('./child.ts', import.meta.url).pathname;
+const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** Where util-linux puts it; it holds the memory down from outside, before it is taken. */
 const PRLIMIT = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
 /** Of what a process says on standard error the end is kept for the log. */
@@ -77,22 +78,28 @@ function start(memory: number, folder: string): ChildProcess {
 /** Starts a process for a model; `open` loads it. */
 export function createModelProcess({ path, manifest, executionProviders, limits }: OpenOptions): ModelProcess {
   const child = start(limits.memory, dirname(path));
-  const pictures = child.stdio[PICTURES] as Duplex;
   const ended = Promise.withResolvers<void>();
   let alive = true;
   let said = '';
   let listener: ((reply: Reply) => void) | undefined;
 
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-KEPT);
-  });
-  pictures.on('error', () => {});
-  child.on('message', (reply: Reply) => listener?.(reply));
   child.on('error', (error) => {
     said = `${said}\n${error.message}`;
     buried();
   });
   child.on('close', buried);
+  // Where the system has no descriptors left, a process has no pipes, and says so only later.
+  const pictures = (child.stdio as typeof child.stdio | undefined)?.[PICTURES] as Duplex | undefined;
+  if (pictures === undefined) {
+    throw new AppError('PROVIDER_UNAVAILABLE', "The model's process could not be started: too many files are open.", {
+      provider: 'onnx',
+    });
+  }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-KEPT);
+  });
+  pictures.on('error', () => {});
+  child.on('message', (reply: Reply) => listener?.(reply));
   function buried(): void {
     alive = false;
     ended.resolve();
@@ -130,6 +137,8 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
   ): Promise<T> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
+    // It may be rejected before anybody waits for it.
+    promise.catch(() => {});
     const late = (): void =>
       reject(
         new AppError('PROVIDER_TIMEOUT', `The model took longer than ${Math.round(ms / 1000)} seconds for ${what}.`, {

@@ -54,7 +54,7 @@ export async function readShelf(folder: string, allowRestricted: boolean): Promi
     entries.flatMap((entry) => (entry.kind === 'model' ? [entry.manifest.file] : [`${entry.name}.onnx`])),
   );
   for (const file of files.filter((each) => each.endsWith('.onnx') && !described.has(each))) {
-    const problem = `There is no manifest for ${file}: write one with \`npm run cli -- models add ${join(folder, file)} --like FAMILY\`.`;
+    const problem = `There is no manifest for ${file}: write one with \`npm run cli -- models add MODELS_DIR/${file} --like FAMILY\`.`;
     entries.push({ kind: 'broken', name: nameOf(file), problem });
   }
   const taken = new Set<string>();
