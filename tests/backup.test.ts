@@ -127,6 +127,31 @@ describe('backup and restore-backup', () => {
     expect((await storedFiles(dataDir)).toSorted()).toEqual(namedFiles(dataDir));
   });
 
+  it('takes a database from before an upgrade as it is, and the next start brings it up to date', async () => {
+    const { process, client, token } = await filled(1);
+    const before = await download(await history(client, token));
+    process.kill('SIGTERM');
+    await process.ended;
+    // As the version without diagnoses and masks has left it.
+    const database = new Database(join(dataDir, 'heirloom.sqlite'));
+    database.exec(`drop table mask; drop table diagnosis; delete from job;
+      delete from mikro_orm_migrations where name >= '0003'`);
+    database.close();
+    expect(await cli('backup', backup)).toMatchObject({ code: 0, stderr: '' });
+    await rm(dataDir, { recursive: true });
+    expect(await cli('restore-backup', backup)).toMatchObject({ code: 0, stderr: '' });
+
+    const again = await service();
+    const after = await download(await history(again.client, token));
+    expect([...after.keys()].toSorted()).toEqual([...before.keys()].toSorted());
+    for (const [what, bytes] of before) expect(after.get(what)?.equals(bytes)).toBe(true);
+    const diagnosed = `{ viewer { history { edges { node { mask { url } photo { diagnosis { summary } } } } } } }`;
+    await until(async () => {
+      const { viewer } = await again.client.ok(diagnosed, {}, token);
+      return viewer.history.edges.every(({ node }: any) => node.mask === null && node.photo.diagnosis !== null);
+    });
+  }, 90_000);
+
   it('C14: a backup has exactly the files its rows name, also when one is deleted while they are copied', async () => {
     const { process } = await filled(3);
     process.kill('SIGTERM');

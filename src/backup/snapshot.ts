@@ -9,17 +9,25 @@ export interface NamedFile {
   readonly sha256: string | null;
 }
 
-const NAMED = `
-  select storage_key as key, sha256 from photo
-  union all select storage_key, sha256 from restoration where storage_key is not null
-  union all select storage_key, sha256 from mask
-  union all select storage_key, null from rendition`;
+/** Tables whose rows name a file, and what they have of its hash. */
+const HASHES = { photo: 'sha256', restoration: 'sha256', mask: 'sha256', rendition: 'null' } as const;
 
-const SIZES = `
-  select bytes from photo
-  union all select bytes from restoration where storage_key is not null
-  union all select bytes from mask
-  union all select bytes from rendition`;
+/**
+ * Every file that a row names, with its hash and length. Only of tables that are there: a database from before an upgrade is backed
+ * up, and one of an older backup put back, as it is.
+ */
+function namedIn(database: Database.Database, schema: 'main' | 'older' = 'main'): string {
+  const there = new Set(
+    database.prepare(`select name from ${schema}.sqlite_master where type = 'table'`).pluck().all(),
+  );
+  return Object.entries(HASHES)
+    .filter(([table]) => there.has(table))
+    .map(
+      ([table, hash]) =>
+        `select storage_key as key, ${hash} as sha256, bytes from ${schema}.${table} where storage_key is not null`,
+    )
+    .join(' union all ');
+}
 
 /** Opens a database for reading only, also one that a service writes to. @throws BackupError when there is none. */
 function openToRead(path: string): Database.Database {
@@ -68,22 +76,23 @@ export function readContents(path: string, options: { check: boolean }): Content
     const count = (table: string): number => database.prepare(`select count(*) from ${table}`).pluck().get() as number;
     const photos = count('photo');
     const restorations = count('restoration');
-    const bytes = database.prepare(`select total(bytes) from (${SIZES})`).pluck().get() as number;
+    const named = namedIn(database);
+    const bytes = database.prepare(`select total(bytes) from (${named})`).pluck().get() as number;
     const migrations = database.prepare('select name from mikro_orm_migrations order by id').pluck().all() as string[];
     return {
       photos,
       restorations,
       bytes,
       migrations,
-      files: () => database.prepare(NAMED).iterate() as IterableIterator<NamedFile>,
+      files: () => database.prepare(`select key, sha256 from (${named})`).iterate() as IterableIterator<NamedFile>,
       goneSince(older) {
         database.prepare('attach ? as older').run(older);
-        const before = NAMED.replaceAll(/from (\w+)/g, 'from older.$1');
-        const gone = database.prepare(`select key from (${before}) except select key from (${NAMED})`).pluck().all();
+        const before = namedIn(database, 'older');
+        const gone = database.prepare(`select key from (${before}) except select key from (${named})`).pluck().all();
         database.exec('detach older');
         return gone as string[];
       },
-      names: (key) => database.prepare(`select 1 from (${NAMED}) where key = ? limit 1`).get(key) !== undefined,
+      names: (key) => database.prepare(`select 1 from (${named}) where key = ? limit 1`).get(key) !== undefined,
       [Symbol.dispose]: () => void database.close(),
     };
   } catch (error) {
