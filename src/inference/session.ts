@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type * as OnnxRuntime from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { OwnNet } from './own-net.ts';
@@ -38,8 +39,9 @@ const SILENT = 4;
 /** Gives back what the arena does not need: each net has one of its own, and a photo may need several nets. */
 const SHRINK = { extra: { memory: { enable_memory_arena_shrinkage: 'cpu:0' } } };
 
+/** Of an error, in a sentence that the owner of a photo may read: where things lie on this machine is not in it. */
 const messageOf = (error: unknown): string =>
-  error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)).replaceAll(/(?:\/[^\s/'"]+)+\//g, '');
 
 /** @throws RefusedNet where the module is missing or does not load. */
 async function loadRuntime(runtime: string): Promise<Runtime> {
@@ -52,17 +54,18 @@ async function loadRuntime(runtime: string): Promise<Runtime> {
 
 /** Nothing is parsed that has not the hash of its manifest. */
 async function readModel({ path, bytes, sha256 }: OwnNet): Promise<Uint8Array> {
+  const file = basename(path);
   let model: Uint8Array;
   try {
     model = await readFile(path);
   } catch (error) {
-    throw new RefusedNet(`its file ${path} cannot be read (${messageOf(error)})`, error);
+    throw new RefusedNet(`its file ${file} cannot be read (${messageOf(error)})`, error);
   }
   if (model.length !== bytes) {
-    throw new RefusedNet(`its file ${path} has ${model.length} bytes, its manifest says ${bytes}`);
+    throw new RefusedNet(`its file ${file} has ${model.length} bytes, its manifest says ${bytes}`);
   }
   if (createHash('sha256').update(model).digest('hex') !== sha256) {
-    throw new RefusedNet(`its file ${path} has not the SHA-256 of its manifest`);
+    throw new RefusedNet(`its file ${file} has not the SHA-256 of its manifest`);
   }
   return model;
 }
