@@ -70,6 +70,26 @@ describe('restore --report', () => {
     expect(await readFile(join(cwd, 'seen.html'), 'utf8')).toContain('<h1>Restored photos</h1>');
   });
 
+  it('shows where a photo was repaired', async () => {
+    const cwd = await folderForTest();
+    await writeFile(join(cwd, 'photo.png'), await picture(6, 120, 160).png().toBuffer());
+    const bar = { create: { width: 4, height: 160, channels: 3, background: '#fff' } } as const;
+    const mask = sharp({ create: { width: 120, height: 160, channels: 3, background: '#000' } });
+    await mask
+      .composite([{ input: bar, left: 40, top: 0 }])
+      .png()
+      .toFile(join(cwd, 'mask.png'));
+    const args = ['restore', 'photo.png', '--model', 'repair', '--mask', 'mask.png', '--report=seen.html'];
+    expect(await runCli(args, { cwd })).toMatchObject({ code: 0 });
+    const page = await readFile(join(cwd, 'seen.html'), 'utf8');
+    expect(page).toContain('Repaired where it is white');
+    const shown = picturesOf(page)[2];
+    const { data, info } = await sharp(shown).greyscale().raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height]).toEqual([120, 160]);
+    const row = [...data.subarray(80 * 120, 81 * 120)];
+    expect(row.flatMap((level, x) => (level > 200 ? [x] : []))).toEqual([40, 41, 42, 43]);
+  });
+
   it('writes a contact sheet for a name that ends in .jpg, and stands beside the result by default', async () => {
     const cwd = await folderForTest();
     await album(cwd);

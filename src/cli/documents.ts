@@ -101,6 +101,9 @@ export const OUTCOME = graphql(`
           reason
         }
       }
+      mask {
+        url(expiresIn: 604800)
+      }
     }
   }
 `);

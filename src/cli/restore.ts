@@ -153,7 +153,7 @@ export const restoreCommand = defineCommand({
     if (report !== undefined) {
       terminal.status('Writing the report …');
       const { writeReport } = await import('./report/write.ts');
-      await writeReport(report, items, { force: values.force, signal });
+      await writeReport(client, report, items, { force: values.force, signal });
       terminal.status(null);
       terminal.out(`Report: ${report.path}`);
     }

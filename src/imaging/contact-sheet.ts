@@ -27,8 +27,9 @@ export function sheetSide(photos: number): number {
  * Writes a sheet of many photos, before and after side by side, as a JPEG; a grey field where there is no picture.
  *
  * @param path the file to write.
+ * @throws the reason of `signal`, before anything is written.
  */
-export async function writeContactSheet(pairs: readonly SheetPair[], path: string): Promise<void> {
+export async function writeContactSheet(pairs: readonly SheetPair[], path: string, signal: AbortSignal): Promise<void> {
   const side = sheetSide(pairs.length);
   const columns = Math.max(1, Math.round(Math.sqrt(pairs.length / 2)));
   const rows = Math.ceil(pairs.length / columns);
@@ -51,6 +52,7 @@ export async function writeContactSheet(pairs: readonly SheetPair[], path: strin
       }),
     ),
   );
+  signal.throwIfAborted();
   const sheet = sharp({
     create: { width: GAP + columns * step.x, height: GAP + rows * step.y, channels: 3, background: WHITE },
   });

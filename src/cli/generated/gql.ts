@@ -21,7 +21,7 @@ type Documents = {
     "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n": typeof types.ModelsDocument,
     "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": typeof types.RestorePhotoDocument,
     "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": typeof types.FollowRestorationDocument,
-    "\n  query RestorationOutcome($id: ID!) {\n    restoration(id: $id) {\n      modelId\n      model {\n        name\n      }\n      report {\n        steps {\n          name\n          ran\n          strength\n          reason\n        }\n        gate {\n          reason\n        }\n      }\n    }\n  }\n": typeof types.RestorationOutcomeDocument,
+    "\n  query RestorationOutcome($id: ID!) {\n    restoration(id: $id) {\n      modelId\n      model {\n        name\n      }\n      report {\n        steps {\n          name\n          ran\n          strength\n          reason\n        }\n        gate {\n          reason\n        }\n      }\n      mask {\n        url(expiresIn: 604800)\n      }\n    }\n  }\n": typeof types.RestorationOutcomeDocument,
     "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n": typeof types.CancelRestorationDocument,
 };
 const documents: Documents = {
@@ -31,7 +31,7 @@ const documents: Documents = {
     "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n      }\n    }\n  }\n": types.ModelsDocument,
     "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": types.RestorePhotoDocument,
     "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": types.FollowRestorationDocument,
-    "\n  query RestorationOutcome($id: ID!) {\n    restoration(id: $id) {\n      modelId\n      model {\n        name\n      }\n      report {\n        steps {\n          name\n          ran\n          strength\n          reason\n        }\n        gate {\n          reason\n        }\n      }\n    }\n  }\n": types.RestorationOutcomeDocument,
+    "\n  query RestorationOutcome($id: ID!) {\n    restoration(id: $id) {\n      modelId\n      model {\n        name\n      }\n      report {\n        steps {\n          name\n          ran\n          strength\n          reason\n        }\n        gate {\n          reason\n        }\n      }\n      mask {\n        url(expiresIn: 604800)\n      }\n    }\n  }\n": types.RestorationOutcomeDocument,
     "\n  mutation CancelRestoration($id: ID!) {\n    cancelRestoration(input: { id: $id }) {\n      restoration {\n        status\n      }\n    }\n  }\n": types.CancelRestorationDocument,
 };
 
@@ -62,7 +62,7 @@ export function graphql(source: "\n  subscription FollowRestoration($id: ID!) {\
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query RestorationOutcome($id: ID!) {\n    restoration(id: $id) {\n      modelId\n      model {\n        name\n      }\n      report {\n        steps {\n          name\n          ran\n          strength\n          reason\n        }\n        gate {\n          reason\n        }\n      }\n    }\n  }\n"): typeof import('./graphql.ts').RestorationOutcomeDocument;
+export function graphql(source: "\n  query RestorationOutcome($id: ID!) {\n    restoration(id: $id) {\n      modelId\n      model {\n        name\n      }\n      report {\n        steps {\n          name\n          ran\n          strength\n          reason\n        }\n        gate {\n          reason\n        }\n      }\n      mask {\n        url(expiresIn: 604800)\n      }\n    }\n  }\n"): typeof import('./graphql.ts').RestorationOutcomeDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -223,7 +223,7 @@ export type RestorationOutcomeQueryVariables = Exact<{
 }>;
 
 
-export type RestorationOutcomeQuery = { restoration: { modelId: string, model: { name: string } | null, report: { steps: Array<{ name: string, ran: boolean, strength: number, reason: string }>, gate: { reason: string } | null } | null } | null };
+export type RestorationOutcomeQuery = { restoration: { modelId: string, model: { name: string } | null, report: { steps: Array<{ name: string, ran: boolean, strength: number, reason: string }>, gate: { reason: string } | null } | null, mask: { url: string } | null } | null };
 
 export type CancelRestorationMutationVariables = Exact<{
   id: string;
@@ -343,6 +343,9 @@ export const RestorationOutcomeDocument = new TypedDocumentString(`
       gate {
         reason
       }
+    }
+    mask {
+      url(expiresIn: 604800)
     }
   }
 }

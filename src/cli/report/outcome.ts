@@ -18,9 +18,16 @@ export interface Outcome {
   readonly steps: readonly StepOutcome[];
   /** What came of comparing the result with the photo; null where it was not compared. */
   readonly verdict: string | null;
+  /** A link to a PNG, white where the photo was repaired; null where nothing was. */
+  readonly mask: string | null;
 }
 
 /** Reads the answer of the service: the only place that knows the shape of its report. */
-export function outcomeOf({ model, modelId, report }: Restoration): Outcome {
-  return { model: model?.name ?? modelId, steps: report?.steps ?? [], verdict: report?.gate?.reason ?? null };
+export function outcomeOf({ model, modelId, report, mask }: Restoration): Outcome {
+  return {
+    model: model?.name ?? modelId,
+    steps: report?.steps ?? [],
+    verdict: report?.gate?.reason ?? null,
+    mask: mask?.url ?? null,
+  };
 }

@@ -7,9 +7,11 @@ import { inspectHeader } from '../../imaging/inspect.ts';
 import { STORED_LIMITS } from '../../imaging/limits.ts';
 import { miniatureOf, type Miniature } from '../../imaging/miniature.ts';
 import { configureSharp } from '../../imaging/sharp.ts';
+import type { Client } from '../client.ts';
 import { writeWhole } from '../outputs.ts';
 import type { Done } from '../restore-photo.ts';
 import { size } from '../size.ts';
+import { maskPicture } from './mask.ts';
 import { PAGE_END, pageEntry, pageHead } from './page.ts';
 import type { ReportTarget } from './path.ts';
 
@@ -76,18 +78,19 @@ async function factsOf({ photo, done }: ReportItem): Promise<(readonly [string, 
   ];
 }
 
-async function* pageOf(items: readonly ReportItem[], signal: AbortSignal): AsyncGenerator<string> {
+async function* pageOf(client: Client, items: readonly ReportItem[], signal: AbortSignal): AsyncGenerator<string> {
   const side = SIDES.find(([most]) => items.length <= most)?.[1] ?? 480;
   const good = items.filter(({ done }) => done !== undefined).length;
   const what = items.length === 1 ? '1 photo' : `${items.length} photos`;
   yield pageHead('Restored photos', `${what}, ${good} restored, ${new Date().toISOString().slice(0, 10)}`);
   for (const item of items) {
+    const outcome = item.done?.outcome ?? null;
     yield pageEntry({
       name: item.photo,
       ...(await picturesOf(item, side, signal)),
-      mask: null,
+      mask: await maskPicture(client, outcome?.mask ?? null, side, signal),
       facts: await factsOf(item),
-      outcome: item.done?.outcome ?? null,
+      outcome,
       failure: item.failure ?? null,
     });
   }
@@ -97,15 +100,17 @@ async function* pageOf(items: readonly ReportItem[], signal: AbortSignal): Async
 async function writeSheet(items: readonly ReportItem[], path: string, signal: AbortSignal): Promise<void> {
   const pairs = [];
   for (const item of items) pairs.push(await picturesOf(item, sheetSide(items.length), signal));
-  await writeContactSheet(pairs, path);
+  await writeContactSheet(pairs, path, signal);
 }
 
 /**
  * Writes what came of each photo: a page that holds everything it shows, or one picture of all.
  *
+ * @param client of the service that made the results, while their sessions are there.
  * @throws CliError when it cannot be written; the reason of `signal`. Nothing half-written stays behind.
  */
 export async function writeReport(
+  client: Client,
   { path, kind }: ReportTarget,
   items: readonly ReportItem[],
   settings: { force: boolean; signal: AbortSignal },
@@ -115,6 +120,8 @@ export async function writeReport(
   await writeWhole(path, force, (temporary) =>
     kind === 'sheet'
       ? writeSheet(items, temporary, signal)
-      : pipeline(Readable.from(pageOf(items, signal)), createWriteStream(temporary, { flags: 'wx' }), { signal }),
+      : pipeline(Readable.from(pageOf(client, items, signal)), createWriteStream(temporary, { flags: 'wx' }), {
+          signal,
+        }),
   );
 }
