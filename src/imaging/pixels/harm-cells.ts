@@ -4,8 +4,7 @@ import type { Plane } from './planes.ts';
 /** What changed in cells of 8 × 8 pixels, in windows of 4 × 4 such cells, and in single samples. */
 export interface CellSums {
   pixels: number;
-  /** Of all colour samples, in squared levels, and their number. */
-  squares: number;
+  /** All colour samples. */
   samples: number;
   /** Colour samples that have become black or white and were neither. */
   clipped: number;
@@ -54,7 +53,6 @@ export function emptyCells(): CellSums {
   const zeros = (): number[] => Array.from({ length: BINS }, () => 0);
   return {
     pixels: 0,
-    squares: 0,
     samples: 0,
     clipped: 0,
     changed: 0,
@@ -110,7 +108,6 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
   const colours = ub === undefined ? 1 : 3;
   let changed = 0;
   let clipped = 0;
-  let squares = 0;
   let u = 0;
   let v = 0;
   let du = 0;
@@ -123,20 +120,16 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
       const d = q - p;
       if (d > CHANGED || d < -CHANGED) changed++;
       if (colours === 1) {
-        squares += d * d;
         if (isClipped(p, q)) clipped++;
       } else {
         const pu = ua === undefined ? 0 : ua[at]!;
         const pv = va === undefined ? 0 : va[at]!;
         const qu = ub![at]!;
         const qv = vb![at]!;
-        const eu = qu - pu;
-        const ev = qv - pv;
         u += pu;
         v += pv;
-        du += eu;
-        dv += ev;
-        squares += 3 * d * d + 2 * eu * eu + (8 / 3) * ev * ev;
+        du += qu - pu;
+        dv += qv - pv;
         const pl = p - (2 / 3) * pv;
         const ql = q - (2 / 3) * qv;
         if (isClipped(pl + pu, ql + qu)) clipped++;
@@ -156,7 +149,6 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
   sums.samples += n * colours;
   sums.changed += changed;
   sums.clipped += clipped;
-  sums.squares += squares;
   sums.cells++;
   if (changed >= NEARLY_ALL * n) sums.replaced++;
   if (colours === 1) return;
