@@ -1,8 +1,8 @@
-import sharp from 'sharp';
 import type { Nets } from '../nets.ts';
 import { BINS } from '../pixels/histogram.ts';
 import type { PixelPool } from '../pixels/pool.ts';
-import { createRaster, readRaster, type Channels, type Raster } from '../raster.ts';
+import { createRaster, type Raster } from '../raster.ts';
+import { reducedCopy } from '../reduced-copy.ts';
 
 /** Longest side of the copy that is looked at, in pixels. */
 const SIDE = 1024;
@@ -20,7 +20,8 @@ export async function damageCoverage(
   await nets.ready?.();
   const net = nets.find('mask', 'BALANCED');
   if (net === undefined) return null;
-  const small = await reduced(source, signal);
+  const shrink = Math.max(source.width, source.height) / SIDE;
+  const small = shrink > 1 ? await reducedCopy(source, { shrink }, signal) : source;
   const { width, height } = small;
   const mask = createRaster({ width, height, channels: 1, depth: 8 });
   await net.run(small, mask, { controls: {}, signal });
@@ -30,13 +31,3 @@ export async function damageCoverage(
 }
 
 const above = (counts: readonly number[]): number => counts.slice(DAMAGED * BINS).reduce((a, b) => a + b, 0);
-
-async function reduced(source: Raster, signal: AbortSignal): Promise<Raster> {
-  const { data, width, height, channels } = source;
-  if (Math.max(width, height) <= SIDE) return source;
-  const image = sharp(data, { raw: { width, height, channels: channels as Channels } });
-  const { data: png } = await image.resize(SIDE, SIDE, { fit: 'inside' }).png({ compressionLevel: 1 }).toBuffer({
-    resolveWithObject: true,
-  });
-  return readRaster(sharp(png), signal);
-}
