@@ -135,6 +135,8 @@ describe('auto', () => {
     });
     expect(psnr(half.raster, middle)).toBeGreaterThan(45);
     expect(psnr(none.raster, damaged)).toBe(Infinity);
+    const left = none.report.steps.filter(({ name }) => name !== 'upscale').map(({ reason }) => reason);
+    expect(new Set(left)).toEqual(new Set(['Strength 0 leaves the photo as it is.']));
   });
 });
 

@@ -85,7 +85,7 @@ const MODELS: readonly BuiltinModel[] = [
     ...COMMON,
     name: `upscale-${factor}x`,
     title: `Enlarge ×${factor}`,
-    description: `Makes each side ${factor} times as long (Lanczos) and changes nothing else.`,
+    description: `Makes each side ${factor} times as long and changes nothing else: with a net where one can be used, otherwise with Lanczos.`,
     capability: 'UPSCALE',
     tags: ['offline'],
     options: [],

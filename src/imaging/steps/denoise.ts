@@ -3,6 +3,7 @@ import type { Measurements } from '../measure/measurements.ts';
 import type { PictureNet } from '../nets.ts';
 import type { Step, StepContext } from '../pipeline.ts';
 import { cloneRaster, createRaster, type Raster } from '../raster.ts';
+import { STRENGTH_ZERO } from './strength-zero.ts';
 
 /** σ in 8-bit levels at which grain begins to disturb, and from which it is removed fully. */
 const FROM = 2.2;
@@ -88,9 +89,10 @@ export const denoise: Step = {
   name: 'denoise',
   stage: 'DENOISING',
   plan(measurements, { strength, quality = 'BALANCED' }, nets) {
+    if (strength === 0) return STRENGTH_ZERO;
     const net = nets.find('restore', quality);
     const seen = net === undefined ? seenPlainly(measurements) : seenByNet(measurements);
-    if (seen.evidence < LEAST || strength === 0) return { run: false, reason: seen.reason };
+    if (seen.evidence < LEAST) return { run: false, reason: seen.reason };
     return { run: true, strength: seen.evidence * strength, weight: net?.cost ?? 550, reason: seen.reason };
   },
   async run(source, context) {

@@ -4,6 +4,7 @@ import type { Measurements } from '../measure/measurements.ts';
 import { ramp } from '../measure/tone.ts';
 import type { Step } from '../pipeline.ts';
 import type { Raster } from '../raster.ts';
+import { STRENGTH_ZERO } from './strength-zero.ts';
 
 /**
  * A photo has to be soft, grainy or faded before damage is looked for unasked: a crisp one has wires, hair and jewellery that
@@ -44,7 +45,7 @@ const createRepair = (chosen: boolean): Step => ({
   stage: 'REPAIRING',
   plan(measurements, { strength, repair: asked = 'AUTO', quality = 'BALANCED', mask }, nets) {
     if (asked === 'OFF') return { run: false, reason: 'No repair was asked for.' };
-    if (strength === 0) return { run: false, reason: 'Strength 0 leaves the photo as it is.' };
+    if (strength === 0) return STRENGTH_ZERO;
     if (mask !== undefined) {
       const reason = 'Filled what your mask marks.';
       return { run: true, strength: 1, weight: COST_OF_FILLING, reason, demanded: true };
@@ -62,7 +63,7 @@ const createRepair = (chosen: boolean): Step => ({
       run: true,
       strength: 1,
       weight: costOfFinding(net, measurements, quality) + COST_OF_FILLING,
-      reason: 'Scratches and dust were looked for.',
+      reason: 'Scratches and dust are looked for.',
       demanded: asked === 'FORCE',
     };
   },

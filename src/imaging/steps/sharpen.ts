@@ -1,6 +1,7 @@
 import { ramp } from '../measure/tone.ts';
 import type { Step } from '../pipeline.ts';
 import { createRaster } from '../raster.ts';
+import { STRENGTH_ZERO } from './strength-zero.ts';
 
 /** Blur σ of the sharpest edges, pixels: from where a photo counts as soft. */
 const FROM = 0.45;
@@ -16,10 +17,11 @@ export const sharpen: Step = {
   name: 'sharpen',
   stage: 'FINISHING',
   plan({ sharpness: { blurSigma }, noise, jpeg }, { strength, upscale }) {
+    if (strength === 0) return STRENGTH_ZERO;
     if (blurSigma === null) return { run: false, reason: 'There are no edges to judge the sharpness by.' };
     const blur = `its sharpest edges are blurred by σ ${blurSigma.toFixed(1)} px`;
     const share = ramp(blurSigma, FROM, TO);
-    if (share < LEAST || strength === 0) return { run: false, reason: `Sharp enough: ${blur}.` };
+    if (share < LEAST) return { run: false, reason: `Sharp enough: ${blur}.` };
     if (noise.luma > QUIET) return { run: false, reason: `Soft (${blur}), but sharpening would bring out the grain.` };
     if (jpeg.visible) return { run: false, reason: `Soft (${blur}), but sharpening would bring out the JPEG blocks.` };
     if (upscale > 1) return { run: false, reason: 'Enlarging sharpens already.' };

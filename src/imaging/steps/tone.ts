@@ -1,6 +1,7 @@
 import type { Measurements } from '../measure/measurements.ts';
 import type { Step } from '../pipeline.ts';
 import { colourChannels, createRaster, maxSample, type Depth } from '../raster.ts';
+import { STRENGTH_ZERO } from './strength-zero.ts';
 
 /** Where the black and the white point of a faded photo are brought to, 0–1. */
 const BLACK = 0.03;
@@ -20,10 +21,11 @@ export const tone: Step = {
   name: 'tone',
   stage: 'COLOURING',
   plan(measurements, { strength }) {
+    if (strength === 0) return STRENGTH_ZERO;
     const { fade, cast, luminance } = measurements.tone;
     const share = evidence(measurements);
     const span = `blacks at ${percent(luminance.black)}, whites at ${percent(luminance.white)}`;
-    if (share < LEAST || strength === 0) return { run: false, reason: `No fading that is worth a change: ${span}.` };
+    if (share < LEAST) return { run: false, reason: `No fading that is worth a change: ${span}.` };
     const reason = measurements.monochrome
       ? `The photo has faded (${span}); it is in one hue and stays so.`
       : cast > 0.3 * fade
