@@ -8,7 +8,7 @@ const RESTORATION = `
     options { upscale }
     error { message retryable }
     report { steps { name ran reason } gate { verdict reason } }
-    mask { url(expiresIn: ${DAY}, download: true) coverage }
+    mask { url(expiresIn: ${DAY}) coverage }
     photo {
       id originalFilename width height bytes dominantColor
       rendition(name: LARGE) { url(expiresIn: ${DAY}) }

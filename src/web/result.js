@@ -56,7 +56,7 @@ export function result(restoration) {
           fact(
             'Repaired',
             `${(100 * mask.coverage).toFixed(1)} %, `,
-            h('a', { href: sameOrigin(mask.url) }, 'see where'),
+            h('a', { href: sameOrigin(mask.url), target: '_blank', rel: 'noopener' }, 'see where'),
           ),
         durationMs !== null && fact('Took', durationInWords(durationMs)),
       ),

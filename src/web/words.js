@@ -10,6 +10,7 @@ const STAGES = {
 };
 
 const STEPS = {
+  repair: 'Scratches and dust',
   denoise: 'Grain',
   tone: 'Tone and colour',
   sharpen: 'Sharpness',
