@@ -243,7 +243,15 @@ describe('a model that colours', () => {
     expect(off).toBeLessThan(2.5);
     expect(chroma / photo.data.length).toBeGreaterThan(10);
     const { raster: none } = await restore(photo, 'ddcolor', { strength: 0 });
-    expect(farOff(none, (i) => photo.data[Math.floor(i / 3)]!)).toBeLessThanOrEqual(1);
+    expect(farOff(none, (i) => photo.data[Math.floor(i / 3)]!)).toBe(0);
+  });
+
+  it('leaves a photo that has colours already as it is at strength 0', async () => {
+    const photo = await odd(photoPath('coffee.png'), 160, 90);
+    const { raster } = await restore(photo, 'ddcolor', { strength: 0 });
+    expect(farOff(raster, (i) => photo.data[i]!)).toBe(0);
+    const { raster: full } = await restore(photo, 'ddcolor');
+    expect(farOff(full, (i) => photo.data[i]!)).toBeGreaterThan(20);
   });
 });
 

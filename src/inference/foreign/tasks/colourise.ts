@@ -56,7 +56,7 @@ function neighbours(length: number, side: number): { first: Int32Array; second: 
 
 /**
  * Colours: the model sees the lightness of the whole picture, reduced to its own size, and answers a and b of CIE Lab; these are enlarged
- * and joined with the lightness of the picture itself, so that no detail is lost. The convention of DDColor (github.com/piddnad/DDColor).
+ * and joined with the lightness of the picture itself, so that no detail is lost; the strength mixes the result with the picture. The convention of DDColor (github.com/piddnad/DDColor).
  */
 export const runColourise: RunTask = async ({ manifest, infer }, { source, options, onTile }) => {
   const side = manifest.tile.size;
@@ -87,9 +87,13 @@ export const runColourise: RunTask = async ({ manifest, infer }, { source, optio
           data[plane + lower + across.second[x]!]! * across.part[x]!;
         return top + (bottom - top) * down.part[y]!;
       };
-      labToRgb(lightnessAt(source, pixel, 1 / white), mean(0) * options.strength, mean(size) * options.strength, rgb);
+      labToRgb(lightnessAt(source, pixel, 1 / white), mean(0), mean(size), rgb);
       const at = pixel * target.channels;
-      for (let c = 0; c < 3; c++) target.data[at + c] = Math.round(Math.min(1, Math.max(0, rgb[c]!)) * white);
+      for (let c = 0; c < 3; c++) {
+        const before = source.data[pixel * source.channels + (source.channels < 3 ? 0 : c)]!;
+        const after = Math.min(1, Math.max(0, rgb[c]!)) * white;
+        target.data[at + c] = before + options.strength * (after - before) + 0.5;
+      }
     }
   }
   return target;
