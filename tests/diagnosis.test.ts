@@ -11,7 +11,7 @@ import { createRaster } from '../src/imaging/raster.ts';
 import { findingsOf, summaryOf } from '../src/photos/findings.ts';
 import { fade, grain, photoPath, readPhoto } from './fixtures/damage.ts';
 import { startApp, UPLOAD, type TestApp } from './helpers/app.ts';
-import { ACTIVITY, collect, idle, socketClient, sql } from './helpers/service.ts';
+import { ACTIVITY, collect, idle, socketClient, sql, statementsOf } from './helpers/service.ts';
 import { folderForTest } from './helpers/scripted.ts';
 
 const coffee = await readPhoto(photoPath('coffee.png'));
@@ -91,6 +91,30 @@ describe('Photo.diagnosis', { timeout: 90_000 }, () => {
     await diagnosed(id);
     await idle(app);
     expect(await rowsOf(id)).toHaveLength(1);
+  });
+
+  it('is asked for of many such photos with as few statements that read as for one', async () => {
+    const mine = await app.guest();
+    const small = (level: number) =>
+      sharp({ create: { width: 40, height: 30, channels: 3, background: { r: level, g: 90, b: 40 } } })
+        .png()
+        .toBuffer();
+    const photoIds: string[] = [];
+    for (let n = 0; n < 12; n++) photoIds.push(await upload(await small(20 * n), mine));
+    await idle(app);
+    const forget = () => sql(app, 'delete from diagnosis where photo_id in (select id from photo where width = 40)');
+    const reads = async (ids: string[]): Promise<number> => {
+      await forget();
+      const query = 'query ($ids: [ID!]!) { photos(ids: $ids) { diagnosis { summary } } }';
+      const done = await statementsOf(app, () => app.ok(query, { ids }, mine));
+      await idle(app);
+      return done.filter(({ sql: text }) => /^select/i.test(text) && /from `?(photo|diagnosis|job)\b/i.test(text))
+        .length;
+    };
+    const one = await reads(photoIds.slice(0, 1));
+    expect(one).toBeGreaterThan(0);
+    expect(await reads(photoIds)).toBeLessThan(one + photoIds.length / 2);
+    for (const id of photoIds) expect(await rowsOf(id)).toHaveLength(1);
   });
 
   it('says so where the file cannot be read any more', async () => {

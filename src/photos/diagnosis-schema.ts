@@ -9,6 +9,10 @@ import { PhotoRef } from './schema.ts';
 const loadDiagnosis = perContext<GraphQLContext, Diagnosis | null>(async (context, photoIds) => {
   const rows = await context.services.diagnoses.of(context.em, photoIds);
   const byPhoto = new Map(rows.map((row) => [row.photoId, row]));
+  await context.services.diagnoses.request(
+    context,
+    photoIds.filter((id) => !byPhoto.has(id)),
+  );
   return photoIds.map((id) => byPhoto.get(id) ?? null);
 });
 
@@ -85,10 +89,6 @@ builder.objectField(PhotoRef, 'diagnosis', (t) =>
     description:
       'What is wrong with it; null until it is made, a moment after the upload, which viewerActivity says (PHOTO_DIAGNOSED). ' +
       'Asking for that of an older photo has it made.',
-    resolve: async (photo, _args, context) => {
-      const diagnosis = await loadDiagnosis(context, photo.id);
-      if (diagnosis === null) await context.services.diagnoses.request(context, photo);
-      return diagnosis;
-    },
+    resolve: ({ id }, _args, context) => loadDiagnosis(context, id),
   }),
 );

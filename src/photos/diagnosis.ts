@@ -1,7 +1,6 @@
 import type { EntityManager } from '@mikro-orm/sqlite';
 import type { ServiceContext } from '../db/context.ts';
 import { newId } from '../db/ids.ts';
-import { readAll } from '../db/reader.ts';
 import { chunksOf, rowById, selectRows } from '../db/rows.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import type { Events } from '../events/service.ts';
@@ -98,15 +97,27 @@ export function createDiagnoses(deps: {
       return rows;
     },
 
-    /** Has a photo diagnosed that came in before there were diagnoses; once, however often it is asked for. */
-    async request(ctx: ServiceContext, photo: Photo): Promise<void> {
-      const waiting = await readAll(ctx.em, `select 1 from job where kind = '${DIAGNOSIS_JOB}' and ref_id = ?`, [
-        photo.id,
-      ]);
-      if (waiting.length > 0) return;
-      const groupId = photo.sessionId ?? photo.userId;
-      await ctx.em.transactional((em) => queue.add(em, { kind: DIAGNOSIS_JOB, refId: photo.id, groupId }));
-      queue.wake();
+    /**
+     * Has photos diagnosed that came in before there were diagnoses; once, however often it is asked for. The caller may see
+     * them.
+     */
+    async request(ctx: ServiceContext, photoIds: readonly string[]): Promise<void> {
+      for (const ids of chunksOf(photoIds)) {
+        const marks = ids.map(() => '?').join(', ');
+        const photos = await selectRows(
+          ctx.em,
+          PhotoEntity,
+          `where t.id in (${marks}) and not exists (select 1 from job where kind = ? and ref_id = t.id)`,
+          [...ids, DIAGNOSIS_JOB],
+        );
+        if (photos.length === 0) continue;
+        await ctx.em.transactional(async (em) => {
+          for (const { id: refId, sessionId, userId } of photos) {
+            await queue.add(em, { kind: DIAGNOSIS_JOB, refId, groupId: sessionId ?? userId });
+          }
+        });
+        queue.wake();
+      }
     },
 
     /**
