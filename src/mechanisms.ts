@@ -50,8 +50,8 @@ export interface Mechanisms {
   readonly limiter: Limiter;
   /** What every decoding of a picture goes through, weighed by the bytes that it takes. */
   readonly decoding: Gate;
-  /** Threads for loops over pixels, shared by all that work on pictures. */
-  readonly pixels: PixelPool;
+  /** One thread for loops over pixels that nobody waits for, which does not stay beside heavy decodings. */
+  readonly backgroundPixels: PixelPool;
   /** Those that ship with Heirloom and can be used on this machine. */
   readonly nets: Nets;
   readonly bus: EventBus<Topics>;
@@ -100,9 +100,9 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const { maxMegapixels, maxSide, maxOutputMegapixels, allowedMimeTypes, urlSigningKeys } = config;
   const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
   const decoding = createGate({ capacity: DECODING_BYTES, places: Math.max(2, availableParallelism()) });
-  const pixels = stack.adopt(createPixelPool(), (pool) => pool.close());
+  const backgroundPixels = stack.adopt(createPixelPool({ size: 1, idleMs: 50 }), (pool) => pool.close());
   const nets = stack.adopt(await openNets({ log, warmUp: config.warmUpModels }), (open) => open.close());
-  const builtin = stack.adopt(createBuiltinProvider({ pixels, nets, maxResultPixels, decoding }), (provider) =>
+  const builtin = stack.adopt(createBuiltinProvider({ nets, maxResultPixels, decoding }), (provider) =>
     provider.close?.(),
   );
   const { modelsDir: folder, allowNoncommercialModels: allowRestricted, executionProviders } = config;
@@ -125,7 +125,7 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     }),
     limiter: createMemoryLimiter(),
     decoding,
-    pixels,
+    backgroundPixels,
     nets,
     bus: createEventBus<Topics>(),
     queue: createLocalQueue({ fork, log }),

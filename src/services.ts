@@ -122,7 +122,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
     storage,
     events,
     queue,
-    pixels: mechanisms.pixels,
+    pixels: mechanisms.backgroundPixels,
     nets: mechanisms.nets,
     decoding,
     limits: imageLimits,
