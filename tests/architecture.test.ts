@@ -89,7 +89,7 @@ describe('the house', () => {
   });
 
   it.each([
-    ['process.env', ['config.ts', 'allocator.ts'], /process\.env\b|\benv \} = process|\{ env,/],
+    ['process.env', ['config.ts', 'allocator.ts', 'main.ts'], /process\.env\b|\benv \} = process|\{ env,/],
     ['sharp', ['imaging'], /from 'sharp'/],
     ['jose', ['auth'], /from 'jose'/],
     ['onnxruntime', ['inference'], /from 'onnxruntime-node'/],

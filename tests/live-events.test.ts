@@ -67,7 +67,11 @@ describe('a restoration that many follow', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     const other = await app.upload(RESTORE, { file: { bytes: await jpeg(8) } }, {}, token);
     const last = (each: RawSocket) => eventsOf(each, '2').at(-1);
-    await until(() => many.every((each) => last(each)?.restoration?.status === 'RUNNING'));
+    await until(() =>
+      many.every((each) => eventsOf(each, '2').some((event) => event.restoration?.status === 'RUNNING')),
+    );
+    // The last that happens by itself.
+    await until(() => many.every((each) => eventsOf(each, '2').some(({ kind }) => kind === 'PHOTO_DIAGNOSED')));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const seen = eventsOf(many[0]!, '2').length;
     const stop = { id: other.data.restorePhoto.restoration.id };

@@ -54,6 +54,7 @@ def main():
     parser.add_argument('--rate', type=float, default=8e-4)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--begin', help='weights to begin with instead of nothing: a file of training/checkpoints')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     args = parser.parse_args()
 
@@ -67,6 +68,10 @@ def main():
     optimiser = torch.optim.Adam(net.parameters(), args.rate)
     checkpoint = os.path.join(args.runs, f'{args.net}.pt')
     start = 0
+    if args.begin:
+        begun = {name: weight.float() for name, weight in torch.load(args.begin, map_location=where).items()}
+        net.load_state_dict(begun)
+        average.load_state_dict(begun)
     if os.path.exists(checkpoint):
         saved = torch.load(checkpoint, map_location=where)
         net.load_state_dict(saved['net'])

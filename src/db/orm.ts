@@ -123,5 +123,9 @@ export async function migrate(database: Database, path: string, log: Log): Promi
     log.info({ copy, bytes: (await stat(copy)).size }, 'copied the database before migrating it');
   }
   await database.orm.migrator.up();
+  if (executed.length === 0) {
+    // Of itself it notes whole seconds; the sweep tells by it which files are older than the database.
+    await database.orm.em.getConnection().execute('update mikro_orm_migrations set executed_at = ?', [Date.now()]);
+  }
   log.info({ migrations: pending.map((migration) => migration.name) }, 'migrated the database');
 }

@@ -146,15 +146,12 @@ export function createSweep(deps: {
     for (const folder of deps.folders) yield* inFolder(folder, signal, gently);
   }
 
-  /**
-   * When the database was made, in ms since 1970, to the end of the second that it notes. What is older came in by another one,
-   * which may come back.
-   */
+  /** When the database was made, in ms since 1970. What is older came in by another one, which may come back. */
   async function databaseMadeAt(): Promise<number> {
     const [row] = await fork().execute<{ at: number | null }[]>(
       'select min(executed_at) as at from mikro_orm_migrations',
     );
-    return row?.at == null ? 0 : row.at + 1000;
+    return row?.at ?? 0;
   }
 
   async function removeOrphan(key: string): Promise<boolean> {
