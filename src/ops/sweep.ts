@@ -13,7 +13,7 @@ const GRACE_MS = 10 * 60 * 1000;
 /** A temporary file that nobody has written to for so long belongs to nobody. */
 const TEMPORARY_MS = 3600 * 1000;
 /** The clock of files lags behind by up to a tick of the kernel, 1 to 10 ms; no process starts in less than this. */
-const TICK_MS = 50;
+const TICK_MS = 20;
 /** A time further ahead than this comes of a clock that was wrong, and says nothing about the age of a file. */
 const FUTURE_MS = 48 * 3600 * 1000;
 const CHUNK = 200;

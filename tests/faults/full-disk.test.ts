@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { clientOf, UPLOAD, type TestClient } from '../helpers/app.ts';
+import { rowsOf } from '../helpers/books.ts';
 import { startProcess } from '../helpers/process.ts';
 import { jpeg, storedFiles, until } from '../helpers/service.ts';
 import { mayMount, smallDisk } from '../helpers/small-disk.ts';
@@ -66,7 +67,9 @@ describe.skipIf(!mayMount)('C11: a disk that is full (mounts a tmpfs: needs root
       const { data } = await client.upload(UPLOAD, { file: { bytes: await jpeg(20, 400, 300) } }, {}, token);
       const { id, url } = data.uploadPhoto.photo;
       expect(await ready(service.url)).toEqual([200, undefined]);
-      await until(async () => (await storedFiles(disk)).length === 5);
+      // The photo, its renditions, and nothing on the way.
+      await until(() => rowsOf(dataDir, 'select 1 from job').length === 0);
+      expect(await storedFiles(disk)).toHaveLength(5);
       const before = await storedFiles(disk);
 
       await fill(disk);
