@@ -31,30 +31,39 @@ export async function measure(
   { pixels, signal, fileQuality = null }: MeasureOptions,
 ): Promise<Measurements> {
   const { width, height } = source;
-  const shorter = Math.min(width, height);
-  const cell = shorter < 64 ? 1 : Math.max(shorter < 256 ? 2 : 4, Math.round(shorter / 400));
   const whole = { width, height, tileWidth: width, tileHeight: height, signal };
-  const [noise, half, blocks, histograms, edges] = await Promise.all([
+  const [noise, half, blocks, tones, edges] = await Promise.all([
     pixels.run('measureNoise', { source }, whole),
     pixels.run('measureNoise', { source, reduce: 2 }, whole),
     pixels.run('measureJpeg', { source }, whole),
-    pixels.run(
-      'histogram',
-      { source, cell, border: Math.round(shorter * BORDER) },
-      { width, height, tileWidth: 512 * cell, tileHeight: 64 * cell, signal },
-    ),
+    measureTone(source, { pixels, signal }),
     pixels.run('measureEdges', { source }, { width, height, tileWidth: PATCH, tileHeight: PATCH, signal }),
   ]);
-  const histogram = addHistograms(histograms);
   const jpeg = jpegFrom(edges, blocks[0], fileQuality);
-  const monochrome = isMonochrome(histogram);
   return {
     width,
     height,
-    monochrome,
+    ...tones,
     noise: noiseFrom(noise[0] ?? NOTHING, half[0] ?? NOTHING, jpeg.quality),
-    tone: toneFrom(histogram, monochrome),
     sharpness: sharpnessFrom(edges),
     jpeg,
   };
+}
+
+/** The tones alone, which a reduced copy shows as well. Throws the signal's reason. */
+export async function measureTone(
+  source: Raster,
+  { pixels, signal }: Pick<MeasureOptions, 'pixels' | 'signal'>,
+): Promise<Pick<Measurements, 'tone' | 'monochrome'>> {
+  const { width, height } = source;
+  const shorter = Math.min(width, height);
+  const cell = shorter < 64 ? 1 : Math.max(shorter < 256 ? 2 : 4, Math.round(shorter / 400));
+  const histograms = await pixels.run(
+    'histogram',
+    { source, cell, border: Math.round(shorter * BORDER) },
+    { width, height, tileWidth: 512 * cell, tileHeight: 64 * cell, signal },
+  );
+  const histogram = addHistograms(histograms);
+  const monochrome = isMonochrome(histogram);
+  return { tone: toneFrom(histogram, monochrome), monochrome };
 }

@@ -4,7 +4,7 @@ import { inspectHeader } from '../inspect.ts';
 import { STORED_LIMITS } from '../limits.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import { readRaster, type Raster } from '../raster.ts';
-import { measure } from './measure.ts';
+import { measure, measureTone } from './measure.ts';
 import type { Measurements } from './measurements.ts';
 
 /** Longest sides in pixels: of the part in which grain, blur and blocks are looked at, and of the copy for tones and damage. */
@@ -46,8 +46,8 @@ export async function survey(path: string, format: string, options: SurveyOption
     };
   });
   const close = await measure(detail, { pixels, signal, fileQuality });
-  const { tone, monochrome } = await measure(whole, { pixels, signal });
-  return { measurements: { ...close, width, height, tone, monochrome }, whole };
+  const tones = await measureTone(whole, { pixels, signal });
+  return { measurements: { ...close, ...tones, width, height }, whole };
 }
 
 /** On the grid of JPEG's blocks. */
