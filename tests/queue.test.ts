@@ -97,26 +97,29 @@ describe('local queue on SQLite', () => {
     ['of a thousand groups', 'work', 1000],
     ['of another kind in the same group', 'other', 1],
   ])('C8: a claim among 100,000 waiting jobs %s costs what it costs among 30', async (_name, kind, groups) => {
-    const medians: number[] = [];
+    const sides: { work: ReturnType<typeof createWork>; times: number[] }[] = [];
     for (const count of [30, 100_000]) {
       const { database, local } = await open();
       await fill(database, kind, count, groups);
       if (kind !== 'work') await fill(database, 'work', 30);
-      const queue = local();
-      const work = createWork();
-      const times: number[] = [];
+      // The disk is still busy with that many rows, and would be measured instead.
+      await database.fork().execute('pragma wal_checkpoint(truncate)');
+      const [queue, work] = [local(), createWork()];
       await queue.start({ work: work.handler });
-      for (let round = 1; round <= 30; round++) {
+      await vi.waitFor(() => expect(work.claims).toHaveLength(1));
+      sides.push({ work, times: [] });
+    }
+    // In turn, so that whatever else the machine does meets both alike.
+    for (let round = 1; round < 30; round++) {
+      for (const { work, times } of sides) {
         const began = performance.now();
         work.end();
-        while (work.claims.length < round) await new Promise((resolve) => setImmediate(resolve));
+        while (work.claims.length === round) await new Promise((resolve) => setImmediate(resolve));
         times.push(performance.now() - began);
       }
-      // From the end of one run to the start of the next: the delete of the one and the claim of the other.
-      medians.push(times.toSorted((a, b) => a - b)[15]!);
-      await queue.close(0);
     }
-    const [few, many] = medians as [number, number];
+    // From the end of one run to the start of the next: the delete of the one and the claim of the other.
+    const [few, many] = sides.map(({ times }) => times.toSorted((a, b) => a - b)[14]!) as [number, number];
     expect(many).toBeLessThan(Math.max(2 * few, few + 1));
   });
 
