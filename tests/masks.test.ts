@@ -95,8 +95,8 @@ describe("a mask of one's own", () => {
     expect((await fetch(done.mask.url)).status).toBe(404);
   });
 
-  it('is mixed with the photo where it is grey', async () => {
-    const half = await maskOf(black().composite([bar('#808080')]));
+  it('is mixed with the photo where it is dark grey', async () => {
+    const half = await maskOf(black().composite([bar('#404040'), { ...bar('#ffffff'), left: 0 }]));
     const { data } = await submit(half);
     const { id } = data.restorePhoto.restoration;
     await app.ended(id, token);

@@ -19,7 +19,7 @@ export interface FillOptions {
  * textures across. Every pass writes into a second picture, so
  * that the tiles do not depend on each other.
  *
- * @param mask one channel of 8 bits, of the picture's size: white is filled, grey is mixed.
+ * @param mask one channel of 8 bits, of the picture's size: what is half grey or lighter is filled, what is darker is mixed.
  */
 export async function fillMasked(source: Raster, mask: Raster, options: FillOptions): Promise<Raster> {
   const { pixels, signal, onProgress, share } = options;

@@ -7,7 +7,7 @@ import { RestorationRef } from './schema.ts';
 
 const MaskRef = builder.objectRef<Mask>('RestorationMask').implement({
   description:
-    'Where a photo was repaired: a grey PNG of its size as displayed, white = filled. Edit it, and send it back as ' +
+    'Where a photo was repaired: a grey PNG of its size as displayed, white = damage, half grey = filled beside it, darker = mixed. Edit it, and send it back as ' +
     '`options.mask` to have just that repaired.',
   fields: (t) => ({
     url: t.field({

@@ -1,4 +1,5 @@
 import type { Raster } from '../raster.ts';
+import { FILLED } from './blend-masked.ts';
 import { growTile, type Tile } from './tile.ts';
 
 export interface GrowMaskInput {
@@ -9,10 +10,13 @@ export interface GrowMaskInput {
   readonly radius: number;
 }
 
-/** Level of the ring around what is marked, where the filling and the photo are mixed. */
-const RIM = 112;
+/** Level of the rim, where the filling and the photo are mixed. */
+const RIM = 56;
 
-/** Grows what is marked, since the edge of a scratch is only half as bright as its middle, and gives it a soft rim of one pixel. */
+/**
+ * Grows what is marked, since the edge of a scratch is only half as bright as its middle, and gives it a soft rim of one pixel.
+ * What was marked stays white and what was added is grey, so that the damage itself can still be told.
+ */
 export function growMask({ source, target, radius }: GrowMaskInput, tile: Tile): void {
   const { width, height } = source;
   const from = growTile(tile, radius + 1, width, height);
@@ -39,7 +43,8 @@ export function growMask({ source, target, radius }: GrowMaskInput, tile: Tile):
         const distance = Math.max(aside, across[(ny - from.y0) * columns + x]!);
         if (distance < least) least = distance;
       }
-      target.data[y * width + tile.x0 + x] = least <= radius ? 255 : least === radius + 1 ? RIM : 0;
+      target.data[y * width + tile.x0 + x] =
+        least === 0 ? 255 : least <= radius ? FILLED : least === radius + 1 ? RIM : 0;
     }
   }
 }
