@@ -127,3 +127,11 @@ def covered(rng, picture, cover):
 
     out = picture + cover[..., None] * (colour() - picture)
     return np.clip(out, 0, 1).astype(np.float32)
+
+
+def found_and_open(cover, before, after):
+    """Where damage has to be found, and where an answer is neither right nor wrong: at soft rims, and where nothing can be seen.
+    As `npm run quality` counts."""
+    seen = np.abs(after - before).max(axis=2) >= 10 / 255
+    found = (cover >= 0.3) & seen
+    return found, (cover >= 0.05) & ~found

@@ -79,16 +79,12 @@ def mask_sample(seed, number, clean, masks, side=128):
             cover = damage.blur(cover, rng.uniform(0.3, 0.7))
     before = picture
     picture = damage.covered(rng, picture, cover)
-    # What cannot be seen need not be found; of a rim nobody could say.
-    seen = np.abs(picture - before).max(axis=2)
-    target = ((cover > 0.25) & (seen > 0.04)).astype(np.float32)
-    rim = (cover > 0.15) & (cover < 0.35)
-    unsure = (rim | (seen > 0.02)).astype(np.float32) * (1 - target)
+    target, unsure = damage.found_and_open(cover, before, picture)
     if rng.random() < 0.5:
         picture = damage.grain(rng, picture, rng.uniform(2, 20))
     if rng.random() < 0.5:
         picture = damage.jpeg(picture, rng.integers(40, 96), 2)
-    return planes(picture), np.stack([target, 1 - unsure])
+    return planes(picture), np.stack([target, 1 - unsure]).astype(np.float32)
 
 
 def upscale_sample(seed, number, clean, _masks, side=64):

@@ -55,11 +55,11 @@ def validate_mask(net, crops, masks):
         cover[:400, :400] = np.maximum(cover[:400, :400], piece)
         for kind, base in (('sharp', clean), ('soft and grainy', damage.blur(clean, 1))):
             picture = damage.covered(rng, base, cover)
-            truth = (cover > 0.25) & (np.abs(picture - base).max(axis=2) > 0.04)
+            truth, unsure = damage.found_and_open(cover, base, picture)
             if kind != 'sharp':
                 picture = damage.grain(rng, picture, 10)
             answer = run(net, planes(picture))[0] > 0
-            for i, count in enumerate(((answer & truth).sum(), (answer & ~truth).sum(), (truth & ~answer).sum())):
+            for i, count in enumerate(((answer & truth).sum(), (answer & ~truth & ~unsure).sum(), (truth & ~answer).sum())):
                 hits[kind][i] += int(count)
     clean = np.mean([(run(net, planes(crop.astype(np.float32) / 255))[0] > 0).mean() for crop in crops])
     scores = ', '.join(f'{kind} F1 {2 * t / max(1, 2 * t + f + m):.3f} (precision {t / max(1, t + f):.3f})' for kind, (t, f, m) in hits.items())
