@@ -103,6 +103,35 @@ def drawn_damage(rng, height, width, amount):
     return np.asarray(sheet.resize((width, height), Image.BOX)).astype(np.float32) / 255
 
 
+def resized(picture, side):
+    image = Image.fromarray((picture * 255 + 0.5).astype(np.uint8)).resize((side, side), Image.BICUBIC)
+    return np.asarray(image).astype(np.float32) / 255
+
+
+def overlaid(rng, picture, other):
+    """What looks like damage and belongs to the scene: branches, wires and whiskers of another texture, and snow-like patches. Unlike
+    damage they have light and shade of their own, and their thin parts hang on thick ones."""
+    height, width, _ = picture.shape
+    if rng.random() < 0.5:
+        sheet = Image.new('L', (width * 2, height * 2), 0)
+        draw = ImageDraw.Draw(sheet)
+        for _ in range(rng.integers(1, 7)):
+            points = path(rng, rng.uniform(0, 2 * width), rng.uniform(0, 2 * height), rng.uniform(40, 300), rng.uniform(0, 0.35))
+            thick, thin = 2 * rng.uniform(2, 9), 2 * rng.uniform(0.5, 3)
+            for i, (a, b) in enumerate(zip(points, points[1:])):
+                draw.line((a, b), fill=255, width=max(1, int(thick + (thin - thick) * i / len(points))))
+        cover = np.asarray(sheet.resize((width, height), Image.BOX)).astype(np.float32) / 255
+    else:
+        field = blur(rng.normal(size=(height, width)).astype(np.float32), rng.uniform(1.5, 6))
+        field /= max(float(field.std()), 1e-6)
+        cover = np.clip((field - rng.uniform(0.6, 1.8)) * rng.uniform(2, 8), 0, 1)
+    # Textures of a scene; most often lit so that they stand out as damage would.
+    if rng.random() < 0.6:
+        level = rng.uniform(0.75, 1) if rng.random() < 0.6 else rng.uniform(0, 0.25)
+        other = np.clip(level + (other - other.mean()) * rng.uniform(0.15, 0.8), 0, 1)
+    return (picture + cover[..., None] * (other - picture)).astype(np.float32)
+
+
 def film_damage(rng, masks, height, width):
     """A piece of a film-damage mask, turned, at most half of it covered."""
     for _ in range(4):

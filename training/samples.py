@@ -58,18 +58,43 @@ def restore_sample(seed, number, clean, _masks, side=SIDE):
     return inputs.astype(np.float32), planes(target[window])
 
 
+def scene(rng, clean, side):
+    """A crop that no camera has seen: enlarged, in other tones, as a negative, with exchanged colours. The mask net must not learn the few
+    photographs by heart."""
+    if rng.random() < 0.35:
+        wide = int(side * rng.uniform(0.5, 0.95)) if rng.random() < 0.4 else int(side * rng.uniform(1.05, 1.8))
+        try:
+            picture = damage.resized(crop(rng, clean, wide), side)
+        except ValueError:
+            picture = crop(rng, clean, side)
+    else:
+        picture = crop(rng, clean, side)
+    if rng.random() < 0.3:
+        picture = picture[..., rng.permutation(3)]
+    if rng.random() < 0.25:
+        picture = 1 - picture
+    if rng.random() < 0.5:
+        middle = picture.mean()
+        picture = np.clip(middle + (picture - middle) * rng.uniform(0.6, 1.8) + rng.uniform(-0.1, 0.1), 0, 1)
+        picture = picture ** rng.uniform(0.6, 1.6)
+    return picture.astype(np.float32)
+
+
 def mask_sample(seed, number, clean, masks, side=128):
-    """Where scratches, hairs and dust are. Four in ten samples have none: branches, wires and whiskers are no damage."""
+    """Where scratches, hairs and dust are. A third of the samples has none, and half have what only looks like it: branches, wires,
+    whiskers and snow are no damage."""
     rng = generator(seed, number)
-    picture = crop(rng, clean, side)
+    picture = scene(rng, clean, side)
+    if rng.random() < 0.5:
+        picture = damage.overlaid(rng, picture, scene(rng, clean, side))
     if rng.random() < 0.2:
         picture = damage.toned(rng, picture)
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         picture = damage.fade(rng, picture)
     if rng.random() < 0.5:
         picture = damage.blur(picture, rng.uniform(0.4, 1.8))
     cover = np.zeros((side, side), np.float32)
-    if rng.random() < 0.6:
+    if rng.random() < 0.65:
         kind = rng.random()
         if kind < 0.7:
             cover = damage.drawn_damage(rng, side, side, rng.uniform(0.5, 4))
@@ -82,7 +107,7 @@ def mask_sample(seed, number, clean, masks, side=128):
     target, unsure = damage.found_and_open(cover, before, picture)
     if rng.random() < 0.5:
         picture = damage.grain(rng, picture, rng.uniform(2, 20))
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         picture = damage.jpeg(picture, rng.integers(40, 96), 2)
     return planes(picture), np.stack([target, 1 - unsure]).astype(np.float32)
 
