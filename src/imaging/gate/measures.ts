@@ -1,6 +1,7 @@
 import type { HarmSums } from '../pixels/harm.ts';
 import { BIN } from '../pixels/harm-cells.ts';
-import { fineChange, gainOf, isFlat, type FineChange } from './fine.ts';
+import { changedStructure, gainBeyondGrain, gainOf } from './coarse.ts';
+import { fineChange, type FineChange } from './fine.ts';
 import { quantile } from './sums.ts';
 
 /**
@@ -20,7 +21,7 @@ export interface Comparison {
 }
 
 export function comparisonOf(sums: HarmSums): Comparison {
-  const gain = gainOf(sums);
+  const gain = gainOf(sums.cells);
   return { sums, gain, fine: sums.fine.map((one) => fineChange(one, gain)) };
 }
 
@@ -44,6 +45,12 @@ export interface Measure {
 /** Of the grain in busy areas, so much of the detail may go with it. */
 const EXCUSED = 1.5;
 
+/** Levels or percent that each level of grain explains: where it was taken out, pixels lie beyond their old neighbours, and greys vary. */
+const BY_GRAIN = 0.1;
+const beyondGrain = (value: number | undefined, fine: readonly FineChange[]): number | undefined =>
+  value === undefined ? undefined : Math.max(0, value - BY_GRAIN * Math.max(0, ...fine.map(({ grain }) => grain)));
+
+const percent = (part: number | undefined): number | undefined => (part === undefined ? undefined : 100 * part);
 const share = (part: number, whole: number): number | undefined => (whole === 0 ? undefined : (100 * part) / whole);
 
 /** Found by trying the steps, and bad ones, on photographs with known damage; see the tests. */
@@ -51,9 +58,9 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'structure',
     unit: '%',
-    limits: { grain: 0.5, blocks: 0.5, tone: 0.5, detail: 0.5, size: 0.5, whole: 1, colours: 2 },
+    limits: { grain: 0.8, blocks: 0.8, tone: 0.5, detail: 0.5, size: 0.5, whole: 1, colours: 2 },
     curable: false,
-    value: ({ sums: { cells } }) => share(cells.lost, cells.windows),
+    value: ({ sums: { cells }, fine }) => percent(changedStructure(cells, fine)),
     says: 'of the areas with structure show another one now',
     harm: 'it changed what the picture shows',
   },
@@ -62,7 +69,10 @@ export const MEASURES: readonly Measure[] = [
     unit: 'times less',
     limits: { grain: 1.1, blocks: 1.1, tone: 1.1, detail: 1.1, size: 1.1, whole: 1.1, colours: 1.5 },
     curable: false,
-    value: ({ gain, sums: { cells } }) => (isFlat(cells) ? undefined : Math.min(99, 1 / Math.max(0.01, gain))),
+    value({ sums: { cells }, fine }) {
+      const gain = gainBeyondGrain(cells, fine);
+      return gain === undefined ? undefined : Math.min(99, 1 / Math.max(0.01, gain));
+    },
     says: 'contrast than before',
     harm: 'the picture lost its contrast',
   },
@@ -79,7 +89,7 @@ export const MEASURES: readonly Measure[] = [
     name: 'clipping',
     unit: '%',
     // Grain lifts what is black and dulls what is white: without it they are so again.
-    limits: { grain: 5, blocks: 5, places: 0.2, tone: 0.2, detail: 0.5, size: 0.5, whole: 5, colours: 1 },
+    limits: { grain: 8, blocks: 8, places: 0.2, tone: 0.2, detail: 0.5, size: 0.5, whole: 8, colours: 1 },
     curable: true,
     value: ({ sums: { cells } }) => share(cells.clipped, cells.samples),
     says: 'of the samples became pure black or white',
@@ -90,7 +100,7 @@ export const MEASURES: readonly Measure[] = [
     unit: 'levels',
     limits: { grain: 5, blocks: 6, detail: 3, size: 3 },
     curable: true,
-    value: ({ sums: { cells } }) => quantile(cells.neutral, 0.99, BIN),
+    value: ({ sums: { cells }, fine }) => beyondGrain(quantile(cells.neutral, 0.99, BIN), fine),
     says: 'of colour are in what had none',
     harm: 'grey areas took on a colour',
   },
@@ -106,7 +116,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'detail',
     unit: '%',
-    limits: { grain: 30, blocks: 60, tone: 10, detail: 10, size: 15, whole: 60, colours: 20 },
+    limits: { grain: 45, blocks: 60, tone: 10, detail: 10, size: 15, whole: 60, colours: 20 },
     curable: true,
     value: ({ fine }) => {
       const lost = fine.map(({ kept, grainy }) => (kept === undefined ? 0 : 100 * (1 - kept - EXCUSED * grainy)));
@@ -129,7 +139,7 @@ export const MEASURES: readonly Measure[] = [
     unit: '%',
     limits: { grain: 2, blocks: 2, detail: 2, size: 2 },
     curable: true,
-    value: ({ sums: { cells } }) => share(cells.overshot, cells.pixels),
+    value: ({ sums: { cells }, fine }) => beyondGrain(share(cells.overshot, cells.pixels), fine),
     says: 'of the pixels lie in halos along edges',
     harm: 'edges got halos',
   },

@@ -18,9 +18,9 @@ export interface CellSums {
   /** Of changed pixels the squared change, and what the pixels around them that did not change vary by. */
   removed: number;
   usual: number;
-  /** Windows that had structure at low frequencies, and those of them that have another one now. */
-  windows: number;
-  lost: number;
+  /** Windows by the variance of their cells before, in bins of `varianceBin`, and those of them that have another structure now. */
+  readonly windows: number[];
+  readonly lost: number[];
   /** Of the means of cells around that of their window: variance before, and covariance of before and after. */
   variance: number;
   covariance: number;
@@ -45,12 +45,18 @@ const OVERSHOOT = 6;
 const NEUTRAL = 4;
 /** Least variance of a surface: that of rounding and a little grain. */
 const SMOOTH = 4;
-/** Variance of the cells of a window from which it has structure that grain cannot fake, and the correlation that keeps it. */
-const STRUCTURED = 36;
+/** Bins of variance, four to an octave. */
+const PER_OCTAVE = 4;
+const VARIANCE_BINS = 16 * PER_OCTAVE;
+/** The correlation that keeps a structure. */
 const KEPT = 0.7;
 
+export function varianceBin(variance: number): number {
+  return Math.max(0, Math.min(VARIANCE_BINS - 1, Math.floor(PER_OCTAVE * Math.log2(Math.max(1, variance)))));
+}
+
 export function emptyCells(): CellSums {
-  const zeros = (): number[] => Array.from({ length: BINS }, () => 0);
+  const zeros = (length: number): number[] => Array.from({ length }, () => 0);
   return {
     pixels: 0,
     samples: 0,
@@ -61,13 +67,13 @@ export function emptyCells(): CellSums {
     overshot: 0,
     removed: 0,
     usual: 0,
-    windows: 0,
-    lost: 0,
+    windows: zeros(VARIANCE_BINS),
+    lost: zeros(VARIANCE_BINS),
     variance: 0,
     covariance: 0,
-    brightness: zeros(),
-    neutral: zeros(),
-    colour: zeros(),
+    brightness: zeros(BINS),
+    neutral: zeros(BINS),
+    colour: zeros(BINS),
   };
 }
 
@@ -230,7 +236,7 @@ function addWindow(sums: CellSums, before: Float32Array, after: Float32Array, co
   count(sums.brightness, Math.abs(b - a) / n);
   sums.variance += varianceA;
   sums.covariance += covariance;
-  if (varianceA < STRUCTURED) return;
-  sums.windows++;
-  if (covariance < KEPT * Math.sqrt(varianceA * Math.max(0, varianceB)) || varianceB < 1) sums.lost++;
+  const bin = varianceBin(varianceA);
+  sums.windows[bin]!++;
+  if (covariance < KEPT * Math.sqrt(varianceA * Math.max(0, varianceB)) || varianceB < 1) sums.lost[bin]!++;
 }

@@ -11,7 +11,10 @@ export interface Area {
   readonly y1: number;
 }
 
-/** Blocks by the energy of their fine structure before, in quarter octaves; energies are means over a block. */
+/**
+ * Blocks by their brightness, in `BANDS` bands, and in each by the energy of their fine structure before, in quarter octaves; energies
+ * are means over a block.
+ */
 export interface FineSums {
   readonly blocks: number[];
   readonly before: number[];
@@ -22,11 +25,13 @@ export interface FineSums {
 
 const SIDE = 16;
 export const ENERGY_BINS = 72;
+/** Grain is strongest in the mid tones: what is calm in the dark says little of it. */
+export const BANDS = 6;
 /** Energy of the lowest bin: grain of σ 0.04 levels. */
 const LEAST = 1 / 512;
 
 export function emptyFine(): FineSums {
-  const zeros = (): number[] => Array.from({ length: ENERGY_BINS }, () => 0);
+  const zeros = (): number[] => Array.from({ length: BANDS * ENERGY_BINS }, () => 0);
   return { blocks: zeros(), before: zeros(), after: zeros(), common: zeros() };
 }
 
@@ -53,7 +58,8 @@ export function addFine(sums: FineSums, a: Plane, b: Plane, { width, height, x0,
       mean /= count;
       // Black and white hide the grain.
       if (mean < 8 || mean > 247) continue;
-      const bin = binOf(before / count);
+      const band = Math.floor((mean / 256) * BANDS);
+      const bin = band * ENERGY_BINS + binOf(before / count);
       sums.blocks[bin]!++;
       sums.before[bin]! += before / count;
       sums.after[bin]! += after / count;
