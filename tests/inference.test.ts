@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { NetRun, PictureNet } from '../src/imaging/nets.ts';
 import { createRaster, type Channels, type Depth, type Raster, type RasterShape } from '../src/imaging/raster.ts';
 import type { OwnNets } from '../src/inference/nets.ts';
+import { createBuiltinProvider } from '../src/providers/builtin.ts';
 import { largestDifference, netsOf, pattern, putNet, shelfOf, type ManifestFields } from './helpers/nets.ts';
 
 const bin = new AsyncDisposableStack();
@@ -345,6 +346,64 @@ describe('a net that cannot be used', () => {
     await nets.ready();
     expect(nets.find('mask', 'BEST')).toBeUndefined();
     expect(nets.problems()).toEqual([]);
+  });
+});
+
+describe('what the models say of nets that are missing', () => {
+  const said = async (nets: OwnNets, ...models: string[]) => {
+    const provider = createBuiltinProvider({ nets });
+    try {
+      return await Promise.all(models.map((model) => provider.note?.(never(), model)));
+    } finally {
+      await provider.close?.();
+    }
+  };
+
+  it('is nothing where each task has its net', async () => {
+    const nets = await open(['chain', 'mask', 'double']);
+    expect(await said(nets, 'auto', 'repair', 'denoise', 'tone', 'upscale-2x')).toEqual(Array(5).fill(undefined));
+  });
+
+  it('is one sentence for all of them where onnxruntime does not load, and nothing of a model without nets', async () => {
+    const nets = await open(['chain', 'mask', 'double'], {}, { runtime: 'onnxruntime-that-is-missing' });
+    const [auto, repair, tone] = await said(nets, 'auto', 'repair', 'tone');
+    expect(auto).toMatch(
+      /^The nets “chain”, “double” and “mask” cannot be used: the module onnxruntime-that-is-missing does not load here \([^/]+\)\. Classical steps are used instead\.$/,
+    );
+    expect(repair).toMatch(/^The net “mask” cannot be used: [^]* Classical steps are used instead\.$/);
+    expect(tone).toBeUndefined();
+  });
+
+  it('names the net whose file is damaged or missing, without the place of its folder', async () => {
+    const folder = await shelfOf(['chain', 'mask', 'double']);
+    bin.defer(() => rm(folder, { recursive: true, force: true }));
+    await putNet(folder, 'copy', { cost: 1 }, (bytes) => bytes.subarray(0, 100));
+    await rm(join(folder, 'mask.onnx'));
+    const nets = bin.adopt(await netsOf(folder), (one) => one.close());
+    const [denoise, repair, upscale] = await said(nets, 'denoise', 'repair', 'upscale-2x');
+    expect(denoise).toMatch(
+      /^The net “copy” cannot be used: its file copy\.onnx has 100 bytes, .* Other nets are used/,
+    );
+    expect(repair).toBe(
+      'The net “mask” cannot be used: its file mask.onnx is missing. Classical steps are used instead.',
+    );
+    expect(upscale).toBeUndefined();
+  });
+
+  it('is a sentence where there are no weights, or not for everything', async () => {
+    const none = bin.adopt(await netsOf('/nowhere/at/all'), (one) => one.close());
+    expect(await said(none, 'auto')).toEqual([
+      'There is no net in `models/` for grain and JPEG artefacts, finding damage and enlarging. Classical steps are used instead.',
+    ]);
+    expect(await said(await open(['chain', 'double']), 'auto')).toEqual([
+      'There is no net in `models/` for finding damage. Classical steps are used instead.',
+    ]);
+  });
+
+  it('is not waited for longer than whoever asks wants', async () => {
+    const nets = await open(['chain']);
+    const asked = nets.missing(['restore'], AbortSignal.abort(new Error('enough')));
+    await expect(asked).rejects.toThrow('enough');
   });
 });
 

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readCustomModels } from '../src/models/custom.ts';
+import { openNets } from '../src/inference/nets.ts';
 import { checkOptions } from '../src/models/options.ts';
+import { soon } from '../src/models/patience.ts';
 import { appForTest, RESTORE } from './helpers/app.ts';
 import { photoBytes } from './helpers/photos.ts';
 
@@ -120,6 +122,21 @@ describe('MODELS_CONFIG', () => {
   });
 });
 
+describe('a question that is answered soon', () => {
+  const { signal } = new AbortController();
+  const never = () => new Promise<string>(() => {});
+
+  it('has the answer, or the late one, or fails as it does', async () => {
+    expect(await soon(1000, async () => 'known', signal, 'late')).toBe('known');
+    expect(await soon(20, never, signal, 'late')).toBe('late');
+    const broken = async () => Promise.reject(new Error('broken'));
+    await expect(soon(1000, broken, signal, 'late')).rejects.toThrow('broken');
+    const gone = AbortSignal.abort(new Error('gone'));
+    await expect(soon(1000, never, gone, 'late')).rejects.toThrow('gone');
+    await expect(soon(1000, broken, gone, 'late')).rejects.toThrow('gone');
+  });
+});
+
 describe('the registry', () => {
   const LIST = '{ models { id provider capability isDefault status { available reason } } }';
 
@@ -148,6 +165,18 @@ describe('the registry', () => {
       '{ models(capability: UPSCALE, availableOnly: true) { id } model(id: "nope") { id } }',
     );
     expect(filtered).toEqual({ models: [{ id: 'upscale-2x' }, { id: 'upscale-4x' }], model: null });
+  });
+
+  it('says of a model that can be used what it has to do without', async () => {
+    const app = await appForTest({ MODELS_CONFIG: JSON.stringify(SWIN2SR) });
+    const { models } = await app.ok('{ models { id status { available note } } }');
+    const notes = Object.fromEntries(models.map(({ id, status }: any) => [id, status.note]));
+    // Whether nets come with this copy of the code and load here is not what this test is about.
+    await using stack = new AsyncDisposableStack();
+    const nets = stack.adopt(await openNets(), (open) => open.close());
+    const { signal } = new AbortController();
+    expect(notes['auto']).toBe((await nets.missing(['restore', 'mask', 'upscale'], signal)) ?? null);
+    expect([notes['tone'], notes['swin2sr-2x']]).toEqual([null, null]);
   });
 
   it('refuses a restoration with a model that is not there, or not available, and keeps no photo', async () => {

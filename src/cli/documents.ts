@@ -39,6 +39,7 @@ export const MODELS = graphql(`
       status {
         available
         reason
+        note
       }
     }
   }

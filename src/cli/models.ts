@@ -15,6 +15,7 @@ function lines(model: Model): string[] {
     `    ${model.description}`,
     ...(takes.length === 0 ? [] : [`    Takes ${takes.join(', ')}.`]),
     ...(model.status.available ? [] : [`    Not available: ${model.status.reason ?? 'the service does not say why'}`]),
+    ...(model.status.note == null ? [] : [`    ${model.status.note}`]),
   ];
 }
 

@@ -41,6 +41,11 @@ export interface PictureNet {
 export interface Nets {
   /** Once it has resolved `find` knows only nets that work on this machine: each has been loaded and tried. Never rejects. */
   ready?(): Promise<void>;
+  /**
+   * What of the nets for these tasks cannot be used on this machine, why, and what happens instead, in plain sentences;
+   * undefined where nothing is missing. Waits until each has been tried. Rejects with the signal's reason only.
+   */
+  missing?(tasks: readonly NetTask[], signal: AbortSignal): Promise<string | undefined>;
   /** The best one for the task at this quality, or undefined where none can be used on this machine: the classical step has its place. */
   find(task: NetTask, quality: Quality): PictureNet | undefined;
 }

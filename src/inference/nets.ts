@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { NetTask, Nets, PictureNet, Quality } from '../imaging/nets.ts';
+import { abortable } from '../limits/abortable.ts';
 import type { Log } from '../log.ts';
+import { sayMissing } from './missing.ts';
 import type { OwnNet } from './own-net.ts';
 import { createPictureNet } from './picture-net.ts';
 import type { NetFigures } from './protocol.ts';
-import { because, MODELS_FOLDER, readShelf, type NetProblem } from './shelf.ts';
+import { MODELS_FOLDER, problemOf, readShelf, type NetProblem } from './shelf.ts';
 import { createInferenceThread } from './thread-handle.ts';
 
 /** What a net was found to be when it was loaded. */
@@ -18,6 +20,7 @@ export interface NetFinding {
 /** The nets that ship with Heirloom, with what only their owner asks of them. */
 export interface OwnNets extends Nets {
   ready(): Promise<void>;
+  missing(tasks: readonly NetTask[], signal: AbortSignal): Promise<string | undefined>;
   /** Loads every net, tries it and answers with those that work; never rejects. */
   tryAll(): Promise<readonly NetFinding[]>;
   /** A sentence for each net that cannot be used, as far as is known. */
@@ -66,9 +69,9 @@ export async function openNets({
   windowMs = 200,
 }: OwnNetsOptions = {}): Promise<OwnNets> {
   const shelf = await readShelf(folder);
-  const problems = new Map(shelf.problems.map(({ name, reason }) => [name, reason]));
+  const problems = new Map(shelf.problems.map((problem) => [problem.name, problem]));
   const figures = new Map<string, NetFigures>();
-  for (const reason of problems.values()) log?.warn({ reason }, 'a net is left out');
+  for (const { reason } of problems.values()) log?.warn({ reason }, 'a net is left out');
 
   const thread = createInferenceThread({
     runtime,
@@ -80,10 +83,11 @@ export async function openNets({
     },
   });
 
-  function refuse({ name }: OwnNet, why: string): string {
-    const reason = because(name, why);
-    if (problems.get(name) !== reason) log?.warn({ reason }, 'a net is left out');
-    problems.set(name, reason);
+  function refuse(net: OwnNet, why: string): string {
+    const problem = problemOf(net, why);
+    const { name, reason } = problem;
+    if (problems.get(name)?.reason !== reason) log?.warn({ reason }, 'a net is left out');
+    problems.set(name, problem);
     return reason;
   }
 
@@ -113,16 +117,24 @@ export async function openNets({
   let tried: Promise<unknown> | undefined;
   if (warmUp) tried = tryAll();
 
+  async function ready(): Promise<void> {
+    await (tried ??= tryAll());
+  }
+
+  const usable = (task: NetTask) => nets.filter(({ net }) => net.task === task && !problems.has(net.name));
+
   return {
     find(task: NetTask, quality: Quality): PictureNet | undefined {
-      const fit = nets.filter(({ net }) => net.task === task && !problems.has(net.name));
+      const fit = usable(task);
       return fit[PICK[quality](fit.length)]?.picture;
     },
-    async ready() {
-      await (tried ??= tryAll());
+    ready,
+    async missing(tasks, signal) {
+      await abortable(ready(), signal);
+      return sayMissing(tasks, [...problems.values()], (task) => usable(task).length > 0);
     },
     tryAll,
-    problems: () => [...problems].map(([name, reason]) => ({ name, reason })),
+    problems: () => [...problems.values()],
     close: () => thread.close(),
   };
 }

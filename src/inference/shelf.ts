@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { NetTask } from '../imaging/nets.ts';
 import { ManifestError, readManifest } from './manifest.ts';
 import { ownNet, type OwnNet } from './own-net.ts';
 
@@ -7,6 +8,10 @@ import { ownNet, type OwnNet } from './own-net.ts';
 export interface NetProblem {
   readonly name: string;
   readonly reason: string;
+  /** What it would have done; absent where its manifest does not tell. */
+  readonly task?: NetTask;
+  /** The part of the sentence that others may share with it; absent where the sentence is a whole. */
+  readonly why?: string;
 }
 
 export interface Shelf {
@@ -16,6 +21,8 @@ export interface Shelf {
 
 /** Where the nets that ship with Heirloom lie, wherever the process was started. */
 export const MODELS_FOLDER = join(import.meta.dirname, '..', '..', 'models');
+
+const list = new Intl.ListFormat('en-GB');
 
 /** Reads the manifests in a folder; a folder that is not there holds none. The files themselves are looked at when they are loaded. */
 export async function readShelf(folder: string): Promise<Shelf> {
@@ -27,9 +34,9 @@ export async function readShelf(folder: string): Promise<Shelf> {
     try {
       const manifest = await readManifest(join(folder, file));
       const net = ownNet(manifest, (model) => join(folder, model));
-      if (typeof net === 'string') problems.push({ name, reason: because(name, net) });
+      if (typeof net === 'string') problems.push({ name, why: net, reason: because([name], net) });
       else if (await exists(net.path)) nets.push(net);
-      else problems.push({ name, reason: because(name, `its file ${net.path} is missing`) });
+      else problems.push(problemOf(net, `its file ${manifest.file} is missing`));
     } catch (error) {
       if (!(error instanceof ManifestError)) throw error;
       problems.push({ name, reason: error.message });
@@ -38,9 +45,15 @@ export async function readShelf(folder: string): Promise<Shelf> {
   return { nets, problems };
 }
 
-/** A whole sentence about a net that cannot be used. */
-export function because(name: string, why: string): string {
-  return `The net “${name}” cannot be used: ${why}.`;
+/** A whole sentence about nets that cannot be used. */
+export function because(names: readonly string[], why: string): string {
+  const quoted = list.format(names.map((name) => `“${name}”`));
+  return `The net${names.length === 1 ? '' : 's'} ${quoted} cannot be used: ${why}.`;
+}
+
+/** @param why a part of a sentence. */
+export function problemOf({ name, task }: OwnNet, why: string): NetProblem {
+  return { name, task, why, reason: because([name], why) };
 }
 
 async function exists(path: string): Promise<boolean> {

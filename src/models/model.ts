@@ -41,3 +41,8 @@ export interface Availability {
   /** Why not, and what to do about it. */
   reason?: string | undefined;
 }
+
+/** What the list of models says of one. */
+export interface ModelStatus extends Availability {
+  readonly model: Model;
+}

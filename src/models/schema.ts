@@ -1,18 +1,25 @@
 import { builder } from '../graphql/builder.ts';
 import { documented } from '../graphql/documented.ts';
 import { CAPABILITIES } from '../providers/provider.ts';
-import type { Availability, Model } from './model.ts';
+import type { Model, ModelStatus } from './model.ts';
 
 const CapabilityEnum = builder.enumType('Capability', {
   description: 'What a model is for.',
   values: documented(CAPABILITIES),
 });
 
-const ModelStatusRef = builder.objectRef<Availability>('ModelStatus').implement({
+const ModelStatusRef = builder.objectRef<ModelStatus>('ModelStatus').implement({
   description: 'Whether a model can be used now.',
   fields: (t) => ({
     available: t.exposeBoolean('available', { description: 'True when a restoration with it would start.' }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why not, and what to do about it.' }),
+    note: t.string({
+      nullable: true,
+      description:
+        'What it has to do without though it can be used, and what happens instead; null where it lacks nothing. When asked first, the nets that come with Heirloom are loaded and tried for it.',
+      resolve: ({ available, model }, _args, { services, signal }) =>
+        available ? services.models.note(model, signal) : null,
+    }),
   }),
 });
 
@@ -54,7 +61,7 @@ export const ModelRef = builder.objectRef<Model>('Model').implement({
     status: t.field({
       type: ModelStatusRef,
       description: 'Whether it can be used now.',
-      resolve: (model, _args, { services, signal }) => services.models.availability(model, signal),
+      resolve: (model, _args, { services, signal }) => services.models.status(model, signal),
     }),
   }),
 });

@@ -3,7 +3,8 @@ import { AppError } from '../errors.ts';
 import type { ServiceContext } from '../db/context.ts';
 import { requireUser } from '../auth/require.ts';
 import type { Capability, Provider } from '../providers/provider.ts';
-import type { Availability, Model } from './model.ts';
+import type { Availability, Model, ModelStatus } from './model.ts';
+import { soon } from './patience.ts';
 
 /** Models of this provider are called by their own names, those of others by the provider's and theirs. */
 const UNPREFIXED = 'builtin';
@@ -27,6 +28,10 @@ function builtInModels(provider: Provider): Model[] {
     requires: [],
   }));
 }
+
+/** How long a list waits for the nets of ours to be tried, in milliseconds: seconds on a slow machine, once for each start. */
+const NOTE_MS = 5000;
+const STILL_EXAMINED = 'It is still being examined; ask again in a moment.';
 
 /**
  * The registry: what providers bring along, and what MODELS_CONFIG adds. Made once at start.
@@ -74,7 +79,16 @@ export function createModels(deps: {
 
   return {
     defaultModel: deps.defaultModel,
-    availability,
+
+    async status(model: Model, signal: AbortSignal): Promise<ModelStatus> {
+      return { ...(await availability(model, signal)), model };
+    },
+
+    /** What a model has to do without though it can be used; null where it lacks nothing. Answers within seconds. */
+    async note({ provider: id, model }: Model, signal: AbortSignal): Promise<string | null> {
+      const note = async (either: AbortSignal) => providers.get(id)?.note?.(either, model);
+      return (await soon(NOTE_MS, note, signal, STILL_EXAMINED)) ?? null;
+    },
 
     /** @throws AppError UNAUTHENTICATED under MODELS_REQUIRE_AUTH. */
     async list(

@@ -4,7 +4,7 @@ import { fileQuality } from '../imaging/file-quality.ts';
 import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
 import { measure } from '../imaging/measure/measure.ts';
 import type { Measurements } from '../imaging/measure/measurements.ts';
-import { NO_NETS, type Nets } from '../imaging/nets.ts';
+import { NO_NETS, type Nets, type NetTask } from '../imaging/nets.ts';
 import { runPipeline, type Step, type StepOptions } from '../imaging/pipeline.ts';
 import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
 import { readPicture } from '../imaging/read.ts';
@@ -26,6 +26,8 @@ import type {
 
 interface BuiltinModel extends ProviderModel {
   readonly steps: readonly Step[];
+  /** What it would use nets for. */
+  readonly nets: readonly NetTask[];
 }
 
 const COMMON = { version: '1', licence: 'MIT', bytesPerPixel: { input: 40, output: 8 } } as const;
@@ -43,6 +45,7 @@ const MODELS: readonly BuiltinModel[] = [
     options: ['strength', 'upscale', 'quality', 'repair', 'mask'],
     upscales: [1, 2, 4],
     steps: [repair, denoise, tone, sharpen, upscale],
+    nets: ['restore', 'mask', 'upscale'],
   },
   {
     ...COMMON,
@@ -55,6 +58,7 @@ const MODELS: readonly BuiltinModel[] = [
     options: ['strength', 'quality', 'repair', 'mask'],
     upscales: [1],
     steps: [repairAlone],
+    nets: ['mask'],
   },
   {
     ...COMMON,
@@ -67,6 +71,7 @@ const MODELS: readonly BuiltinModel[] = [
     options: ['strength', 'quality'],
     upscales: [1],
     steps: [denoise],
+    nets: ['restore'],
   },
   {
     ...COMMON,
@@ -80,6 +85,7 @@ const MODELS: readonly BuiltinModel[] = [
     upscales: [1],
     bytesPerPixel: { input: 24, output: 0 },
     steps: [tone],
+    nets: [],
   },
   ...([2, 4] as const).map((factor): BuiltinModel => ({
     ...COMMON,
@@ -92,6 +98,7 @@ const MODELS: readonly BuiltinModel[] = [
     upscales: [factor],
     bytesPerPixel: { input: 16, output: 8 },
     steps: [upscale],
+    nets: ['upscale'],
   })),
 ];
 
@@ -186,10 +193,15 @@ export function createBuiltinProvider({
 
   return {
     id: 'builtin',
-    models: () => MODELS.map(({ steps: _steps, ...model }) => model),
+    models: () => MODELS.map(({ steps: _steps, nets: _nets, ...model }) => model),
     async status(signal) {
       signal.throwIfAborted();
       return closing.signal.aborted ? { available: false, reason: 'The service is stopping.' } : { available: true };
+    },
+    async note(signal, name) {
+      signal.throwIfAborted();
+      const { nets: tasks = [] } = MODELS.find((model) => model.name === name) ?? {};
+      return tasks.length === 0 ? undefined : nets.missing?.(tasks, signal);
     },
     restore,
     async close() {

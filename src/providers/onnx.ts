@@ -6,6 +6,7 @@ import { readPicture } from '../imaging/read.ts';
 import type { Limits } from '../inference/foreign/process.ts';
 import { createForeignRunner, type ForeignRunner } from '../inference/foreign/runner.ts';
 import type { ExecutionProvider } from '../inference/foreign/session.ts';
+import { abortable } from '../limits/abortable.ts';
 import type { Gate } from '../limits/gate.ts';
 import type { Log } from '../log.ts';
 import { describe, TASK_FACTS } from './onnx/describe.ts';
@@ -145,19 +146,6 @@ function createExaminations(runner: ForeignRunner, closing: AbortSignal, log: Lo
     known.set(entry.name, asked);
     return asked;
   };
-}
-
-/** Waits no longer than the signal says; the work goes on for those who ask later. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 function checkRequest({ options, input, mask }: RestoreRequest, { manifest }: UsableEntry, maxPixels: number): void {

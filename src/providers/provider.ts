@@ -159,6 +159,11 @@ export interface Provider {
    * @param model one of its own: whether just that one can be used. Absent: whether the provider is up.
    */
   status(signal: AbortSignal, model?: string): Promise<ProviderStatus>;
+  /**
+   * What one of its own models has to do without on this machine though it can be used, in plain sentences; undefined where
+   * it lacks nothing. May take seconds when it is asked first; never throws except when aborted. Default: nothing.
+   */
+  note?(signal: AbortSignal, model: string): Promise<string | undefined>;
   /** One try at one photo. Holds no state between calls; several run at once. */
   restore(request: RestoreRequest, context: RestoreContext): Promise<RestoreResult>;
   /** Releases workers, sessions and sockets; calls under way are aborted. */

@@ -1,4 +1,4 @@
-import { MODELS } from './documents.js';
+import { MODELS, NOTES } from './documents.js';
 import { h } from './dom.js';
 
 const SIZES = { 1: 'As it is', 2: 'Twice', 4: 'Four times' };
@@ -10,17 +10,32 @@ const LISTS = ['quality', 'repair'];
 export function createChoices(api) {
   const select = document.querySelector('#model');
   const says = document.querySelector('#model-says');
+  const note = document.querySelector('#model-note');
   const fieldset = document.querySelector('#upscale');
   let models = [];
+  let notes = new Map();
   const lists = LISTS.map((name) => ({ name, field: document.querySelector(`#${name}`) }));
   let upscale;
 
   const chosen = () => models.find(({ id }) => id === select.value);
   const offersSizes = (model) => model.upscales.length > 1 && model.options.includes('upscale');
 
+  function showNote() {
+    const text = notes.get(select.value) ?? '';
+    note.textContent = text;
+    note.hidden = text === '';
+  }
+
+  async function loadNotes() {
+    const answer = await api.query(NOTES);
+    notes = new Map(answer.models.map(({ id, status }) => [id, status.note]));
+    showNote();
+  }
+
   function show() {
     const model = chosen();
     says.textContent = model.description;
+    showNote();
     fieldset.hidden = !offersSizes(model);
     for (const { name, field } of lists) field.hidden = !model.options.includes(name);
     [upscale] = model.upscales;
@@ -55,6 +70,8 @@ export function createChoices(api) {
       );
       select.disabled = false;
       show();
+      // Nobody misses them: everything works without.
+      loadNotes().catch(() => {});
     },
     /** As input of restorePhoto. */
     current() {

@@ -27,6 +27,9 @@ export const MODELS = `query {
   models(availableOnly: true) { id name description isDefault options upscales }
 }`;
 
+/** Apart from the list, which shall not wait while nets are tried. */
+export const NOTES = `query { models(availableOnly: true) { id status { note } } }`;
+
 export const RESTORE = `mutation ($input: RestorePhotoInput!) {
   restorePhoto(input: $input) { restoration { ...Restoration } }
 } ${RESTORATION}`;

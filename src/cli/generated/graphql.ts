@@ -202,7 +202,7 @@ export type ServerQuery = { configuration: { maxUploadBytes: number } };
 export type ModelsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, status: { available: boolean, reason: string | null } }> };
+export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, status: { available: boolean, reason: string | null, note: string | null } }> };
 
 export type RestorePhotoMutationVariables = Exact<{
   input: RestorePhotoInput;
@@ -285,6 +285,7 @@ export const ModelsDocument = new TypedDocumentString(`
     status {
       available
       reason
+      note
     }
   }
 }
