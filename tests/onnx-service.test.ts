@@ -1,17 +1,18 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { samplePath } from './fixtures/damage.ts';
-import { RESTORE, startApp, type TestApp } from './helpers/app.ts';
+import { appForTest, RESTORE, startApp, type TestApp } from './helpers/app.ts';
 import { folderForTest, runCli } from './helpers/cli.ts';
 import { modelProcesses, ONNX_FIXTURES, putModel } from './helpers/onnx-models.ts';
 import { until } from './helpers/service.ts';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
-const MODELS = `{ models { id name capability provider licence options upscales parameters status { available reason } } }`;
+const MODELS = `{ models { id name capability provider licence options upscales parameters status { available examining reason } } }`;
 
 let models: string;
 let app: TestApp;
@@ -40,7 +41,11 @@ async function submit(modelId: string, bytes: Buffer, options: object = {}): Pro
 
 describe('models of one’s own, through the API', () => {
   it('are listed with what they take, whether they can be used, and why not', async () => {
-    const { models: listed } = await app.ok(MODELS);
+    let listed: any[] = [];
+    await until(async () => {
+      ({ models: listed } = await app.ok(MODELS));
+      return !listed.some(({ status }: any) => status.examining);
+    }, 60_000);
     const byId = Object.fromEntries(listed.map((model: any) => [model.id, model]));
     expect(byId['onnx/esrgan-2x']).toMatchObject({
       provider: 'onnx',
@@ -117,6 +122,49 @@ describe('models of one’s own, through the API', () => {
       await expect.poll(modelProcesses, { timeout: 5000 }).toEqual([]);
     }
     expect(Math.min(...took)).toBeLessThan(500);
+  });
+});
+
+describe('a model whose examination takes long', () => {
+  it('delays no list: it is said to be under examination, and a restoration with it waits', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'heirloom-slow-model-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await putModel(folder, 'denoise');
+    const slow = await appForTest({ MODELS_DIR: folder });
+    const query = '{ models { id status { available examining reason } } }';
+    const statusOf = ({ models: listed }: any) => listed.find(({ id }: any) => id === 'onnx/denoise').status;
+
+    const others = new Set(await modelProcesses());
+    const begun = performance.now();
+    const asked = slow.ok(query);
+    let halted = 0;
+    await until(async () => {
+      halted = (await modelProcesses()).find((id) => !others.has(id)) ?? 0;
+      return halted > 0;
+    }, 20_000);
+    process.kill(halted, 'SIGSTOP');
+    expect(statusOf(await asked)).toEqual({
+      available: false,
+      examining: true,
+      reason: 'It is still being examined; ask again in a moment.',
+    });
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    const usable = await slow.ok('{ models(availableOnly: true) { id } }');
+    expect(usable.models.map(({ id }: any) => id)).toContain('auto');
+    expect(usable.models.map(({ id }: any) => id)).not.toContain('onnx/denoise');
+
+    const guest = await slow.guest();
+    const file = { bytes: await photo(100) };
+    const submitted = slow.upload(RESTORE, { file }, { modelId: 'onnx/denoise' }, guest);
+    let answered = false;
+    void submitted.then(() => (answered = true));
+    await sleep(300);
+    expect(answered).toBe(false);
+    process.kill(halted, 'SIGCONT');
+    const { data } = await submitted;
+    const result = await slow.ended(data.restorePhoto.restoration.id, guest);
+    expect(result.status).toBe('SUCCEEDED');
+    expect(statusOf(await slow.ok(query))).toEqual({ available: true, examining: false, reason: null });
   });
 });
 

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startApp, type TestApp } from './helpers/app.ts';
+import { modelProcesses, putModel } from './helpers/onnx-models.ts';
+import { until } from './helpers/raw-http.ts';
 import { findChromium, startBrowser, type Browser, type Tab } from './helpers/browser.ts';
 
 const SAMPLE = join(import.meta.dirname, '..', 'samples', 'astronaut.jpg');
@@ -196,6 +198,26 @@ describe.skipIf(chromium === null)(`in Chromium${reason}`, () => {
     await tab.open(`${app.url}/`);
     await tab.until(`${READY} && JSON.parse(localStorage.getItem('heirloom.session')).token !== 'dead'`);
     expect(await tab.evaluate(`document.querySelector('#notice').hidden`)).toBe(true);
+  });
+
+  it('does not wait for a model that is still being examined, which joins the list later', async () => {
+    const models = join(dir, 'models');
+    await putModel(models, 'denoise');
+    const slow = await startApp({ MODELS_DIR: models });
+    try {
+      const tab = await openPage(`${slow.url}/`);
+      let halted = 0;
+      await until(async () => ([halted = 0] = await modelProcesses()).length > 0, 20_000);
+      process.kill(halted, 'SIGSTOP');
+      await tab.until(READY);
+      const offered = `Boolean(document.querySelector('#model option[value="onnx/denoise"]'))`;
+      expect(await tab.evaluate(offered)).toBe(false);
+      process.kill(halted, 'SIGCONT');
+      await tab.until(offered);
+      expect(await tab.evaluate(`document.querySelector('#model').value`)).toBe('auto');
+    } finally {
+      await slow.close();
+    }
   });
 
   it('where guests are not let in, an account signs in and out', async () => {

@@ -39,7 +39,21 @@ export const MODELS = graphql(`
       status {
         available
         reason
+        examining
         note
+      }
+    }
+  }
+`);
+
+export const MODEL_STATUSES = graphql(`
+  query ModelStatuses {
+    models {
+      id
+      status {
+        available
+        examining
+        reason
       }
     }
   }

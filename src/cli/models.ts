@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './client.ts';
-import { MODELS } from './documents.ts';
+import { MODELS, MODEL_STATUSES } from './documents.ts';
 import { AppError } from '../errors.ts';
 import type { ModelsQuery } from './generated/graphql.ts';
 import type { Terminal } from './terminal.ts';
+
+/** A service answers after two seconds where it does not know yet. */
+const POLL_MS = 500;
 
 type Model = ModelsQuery['models'][number];
 
@@ -19,15 +23,28 @@ function lines(model: Model): string[] {
   ];
 }
 
+/** Asks again until each model, or just the one that matters, has been examined. */
+async function examined<M extends { id: string; status: { examining: boolean } }>(
+  ask: () => Promise<{ models: M[] }>,
+  signal: AbortSignal,
+  id?: string,
+): Promise<M[]> {
+  for (;;) {
+    const { models } = await ask();
+    if (!models.some((model) => model.status.examining && (id === undefined || model.id === id))) return models;
+    await sleep(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
 /** Prints what there is to pick from. */
 export async function listModels(client: Client, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  const { models } = await client.execute(MODELS, {}, signal);
+  const models = await examined(() => client.execute(MODELS, {}, signal), signal);
   for (const model of models) for (const line of lines(model)) terminal.out(line);
 }
 
 /** Before anything is uploaded. @throws AppError UNKNOWN_MODEL, with the names there are; MODEL_UNAVAILABLE. */
 export async function checkModel(client: Client, id: string, signal: AbortSignal): Promise<void> {
-  const { models } = await client.execute(MODELS, {}, signal);
+  const models = await examined(() => client.execute(MODEL_STATUSES, {}, signal), signal, id);
   const model = models.find((each) => each.id === id);
   if (model === undefined) {
     const names = models.map((each) => each.id).join(', ');

@@ -45,4 +45,6 @@ export interface Availability {
 /** What the list of models says of one. */
 export interface ModelStatus extends Availability {
   readonly model: Model;
+  /** Not known yet; whoever asks again in a moment hears more. */
+  readonly examining: boolean;
 }

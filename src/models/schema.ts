@@ -13,6 +13,10 @@ const ModelStatusRef = builder.objectRef<ModelStatus>('ModelStatus').implement({
   fields: (t) => ({
     available: t.exposeBoolean('available', { description: 'True when a restoration with it would start.' }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why not, and what to do about it.' }),
+    examining: t.exposeBoolean('examining', {
+      description:
+        'True while it is still being found out whether it can be used: ask again in a moment. A restoration with it waits for that.',
+    }),
     note: t.string({
       nullable: true,
       description:

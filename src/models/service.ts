@@ -29,6 +29,8 @@ function builtInModels(provider: Provider): Model[] {
   }));
 }
 
+/** How long a list waits for a provider to say whether a model can be used, in milliseconds. */
+const STATUS_MS = 2000;
 /** How long a list waits for the nets of ours to be tried, in milliseconds: seconds on a slow machine, once for each start. */
 const NOTE_MS = 5000;
 const STILL_EXAMINED = 'It is still being examined; ask again in a moment.';
@@ -73,6 +75,13 @@ export function createModels(deps: {
     return provider.status(signal, model.model);
   }
 
+  /** Answers within seconds, also where a provider needs minutes to find out; it goes on with that. */
+  async function status(model: Model, signal: AbortSignal): Promise<ModelStatus> {
+    const late = { available: false, reason: STILL_EXAMINED, examining: true };
+    const found = await soon(STATUS_MS, (either) => availability(model, either), signal, late);
+    return { examining: false, ...found, model };
+  }
+
   function mayRead(ctx: ServiceContext): void {
     if (deps.requireAuth && ctx.actor.kind !== 'system') requireUser(ctx);
   }
@@ -80,9 +89,7 @@ export function createModels(deps: {
   return {
     defaultModel: deps.defaultModel,
 
-    async status(model: Model, signal: AbortSignal): Promise<ModelStatus> {
-      return { ...(await availability(model, signal)), model };
-    },
+    status,
 
     /** What a model has to do without though it can be used; null where it lacks nothing. Answers within seconds. */
     async note({ provider: id, model }: Model, signal: AbortSignal): Promise<string | null> {
@@ -100,8 +107,8 @@ export function createModels(deps: {
         (model) => filter.capability == null || model.capability === filter.capability,
       );
       if (filter.availableOnly !== true) return found;
-      const available = await Promise.all(found.map((model) => availability(model, ctx.signal)));
-      return found.filter((_, index) => available[index]?.available);
+      const statuses = await Promise.all(found.map((model) => status(model, ctx.signal)));
+      return statuses.filter(({ available }) => available).map(({ model }) => model);
     },
 
     find(ctx: ServiceContext, id: string): Model | null {
@@ -115,7 +122,7 @@ export function createModels(deps: {
     },
 
     /**
-     * The model and the provider that runs it.
+     * The model and the provider that runs it. Waits for as long as the provider needs to find out whether it can be used.
      *
      * @throws AppError UNKNOWN_MODEL, MODEL_UNAVAILABLE with the reason.
      */

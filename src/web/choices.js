@@ -6,6 +6,9 @@ const SIZES = { 1: 'As it is', 2: 'Twice', 4: 'Four times' };
 /** Options that are a list in the page, under their own names. */
 const LISTS = ['quality', 'repair'];
 
+/** After so many milliseconds the page looks whether a model has been examined meanwhile. */
+const AGAIN_MS = 3000;
+
 /** The model, the size and the options that the next photos are restored with. */
 export function createChoices(api) {
   const select = document.querySelector('#model');
@@ -19,6 +22,22 @@ export function createChoices(api) {
 
   const chosen = () => models.find(({ id }) => id === select.value);
   const offersSizes = (model) => model.upscales.length > 1 && model.options.includes('upscale');
+
+  const option = ({ id, name }, selected) => h('option', { value: id, selected }, name);
+
+  /** Those that can be used now; one that is still being examined joins the list as soon as it may. */
+  async function ask() {
+    const answer = await api.query(MODELS);
+    if (answer.models.some(({ status }) => status.examining)) setTimeout(() => join().catch(() => {}), AGAIN_MS);
+    return answer.models.filter(({ status }) => status.available);
+  }
+
+  async function join() {
+    const known = new Set(models.map(({ id }) => id));
+    const late = (await ask()).filter(({ id }) => !known.has(id));
+    models.push(...late);
+    select.append(...late.map((model) => option(model, false)));
+  }
 
   function showNote() {
     const text = notes.get(select.value) ?? '';
@@ -62,12 +81,10 @@ export function createChoices(api) {
 
   return {
     async load() {
-      ({ models } = await api.query(MODELS));
+      models = await ask();
       if (models.length === 0) throw new Error('No model can be used now. Whoever runs this service must set one up.');
       const first = models.find(({ isDefault }) => isDefault) ?? models[0];
-      select.replaceChildren(
-        ...models.map(({ id, name }) => h('option', { value: id, selected: id === first.id }, name)),
-      );
+      select.replaceChildren(...models.map((model) => option(model, model === first)));
       select.disabled = false;
       show();
       // Nobody misses them: everything works without.

@@ -24,7 +24,7 @@ export const SETTINGS = `query {
 }`;
 
 export const MODELS = `query {
-  models(availableOnly: true) { id name description isDefault options upscales }
+  models { id name description isDefault options upscales status { available examining } }
 }`;
 
 /** Apart from the list, which shall not wait while nets are tried. */

@@ -202,7 +202,12 @@ export type ServerQuery = { configuration: { maxUploadBytes: number } };
 export type ModelsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, status: { available: boolean, reason: string | null, note: string | null } }> };
+export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, status: { available: boolean, reason: string | null, examining: boolean, note: string | null } }> };
+
+export type ModelStatusesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ModelStatusesQuery = { models: Array<{ id: string, status: { available: boolean, examining: boolean, reason: string | null } }> };
 
 export type RestorePhotoMutationVariables = Exact<{
   input: RestorePhotoInput;
@@ -285,11 +290,24 @@ export const ModelsDocument = new TypedDocumentString(`
     status {
       available
       reason
+      examining
       note
     }
   }
 }
     `) as unknown as TypedDocumentString<ModelsQuery, ModelsQueryVariables>;
+export const ModelStatusesDocument = new TypedDocumentString(`
+    query ModelStatuses {
+  models {
+    id
+    status {
+      available
+      examining
+      reason
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ModelStatusesQuery, ModelStatusesQueryVariables>;
 export const RestorePhotoDocument = new TypedDocumentString(`
     mutation RestorePhoto($input: RestorePhotoInput!) {
   restorePhoto(input: $input) {
