@@ -222,10 +222,10 @@ describe('damageCoverage', () => {
     },
   };
 
-  it('is the share of pixels that the net flags on a reduced copy', async () => {
+  it('is the share of pixels that the net flags, of the copy as it is', async () => {
     const nets: Nets = { find: (task) => (task === 'mask' ? net : undefined) };
     expect(await damageCoverage(source, { nets, pixels, signal })).toBeCloseTo(0.1, 2);
-    expect(seen).toEqual([1024, 512, 1]);
+    expect(seen).toEqual([2000, 1000, 1]);
   });
 
   it('is null where there is no such net', async () => {

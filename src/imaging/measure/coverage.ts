@@ -2,16 +2,13 @@ import type { Nets } from '../nets.ts';
 import { BINS } from '../pixels/histogram.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import { createRaster, type Raster } from '../raster.ts';
-import { reducedCopy } from '../reduced-copy.ts';
 
-/** Longest side of the copy that is looked at, in pixels. */
-const SIDE = 1024;
 /** Probability of damage from which a pixel counts. */
 const DAMAGED = 0.5;
 
 /**
- * Share of the pixels, 0–1, that the net for masks takes for scratches, dust and creases, on a reduced copy; null where there is no
- * such net. Throws the signal's reason, or what the net throws.
+ * Share of the pixels, 0–1, that the net for masks takes for scratches, dust and creases; null where there is no such net.
+ * All of it goes through the net: a small copy, such as `survey` makes, is enough. Throws the signal's reason, or what the net throws.
  */
 export async function damageCoverage(
   source: Raster,
@@ -20,11 +17,9 @@ export async function damageCoverage(
   await nets.ready?.();
   const net = nets.find('mask', 'BALANCED');
   if (net === undefined) return null;
-  const shrink = Math.max(source.width, source.height) / SIDE;
-  const small = shrink > 1 ? await reducedCopy(source, { shrink }, signal) : source;
-  const { width, height } = small;
+  const { width, height } = source;
   const mask = createRaster({ width, height, channels: 1, depth: 8 });
-  await net.run(small, mask, { controls: {}, signal });
+  await net.run(source, mask, { controls: {}, signal });
   const parts = await pixels.run('histogram', { source: mask, cell: 1, border: 0 }, { width, height, signal });
   const damaged = parts.reduce((sum, { counts }) => sum + above(counts[0] ?? []), 0);
   return damaged / (width * height);
