@@ -67,11 +67,13 @@ describe('restore, with a service of its own', () => {
       code: 0,
       stdout: expect.stringContaining('album/IMG 1.JPG -> album/IMG 1-restored'),
     });
+    await writeFile(join(cwd, 'album', 'IMG 1-restored.mask.png'), 'as --save-mask calls it');
     const second = await runCli(['restore', 'album', '--compare', '--force'], { cwd });
     expect(second).toMatchObject({ code: 0 });
     expect((await readdir(join(cwd, 'album'))).toSorted()).toEqual([
       'IMG 1-restored-compare.jpg',
       'IMG 1-restored.jpg',
+      'IMG 1-restored.mask.png',
       'IMG 1.JPG',
       'notes.txt',
     ]);
@@ -199,12 +201,32 @@ describe('restore, with a service that runs', () => {
     expect(none.code).toBe(3);
     const missing = await restore(...command, 'nowhere.png');
     expect(missing.stderr).toContain('scan.png: The mask nowhere.png: ');
-    const done = await restore(...command, 'mask.png');
+    const done = await restore(...command, 'mask.png', '--save-mask');
     expect(done.stdout).toMatch(/^scan\.png -> scan-restored\.png \(64 × 48, PNG, /);
+    expect(done.stdout).toMatch(/^scan\.png -> scan-restored\.mask\.png \(what was repaired\)$/m);
+    const { data: repaired, info } = await sharp(join(cwd, 'scan-restored.mask.png'))
+      .toColourspace('b-w')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height]).toEqual([64, 48]);
+    expect([repaired[24 * 64 + 31], repaired[24 * 64 + 5]]).toEqual([255, 0]);
     const grey = async (name: string) => sharp(join(cwd, name)).removeAlpha().toColourspace('b-w').raw().toBuffer();
     const result = await grey('scan-restored.png');
     expect(Math.max(...(await grey('scan.png')))).toBe(255);
     expect(Math.max(...result)).toBeLessThan(200);
+  });
+
+  it('writes no mask where nothing was repaired, and over none that is there', async () => {
+    const none = await restore('photo.jpg', '--repair', 'off', '--save-mask', '-o', 'whole.jpg');
+    expect(none.stdout).toMatch(/^photo\.jpg -> whole\.jpg .*\n$/);
+    expect(none.stderr).toContain('photo.jpg: nothing was repaired, so there is no mask.\n');
+    expect(none.code).toBe(0);
+    expect((await readdir(cwd)).filter((name) => name.startsWith('whole'))).toEqual(['whole.jpg']);
+    await writeFile(join(cwd, 'kept.mask.png'), 'mine');
+    const refused = await restore('photo.jpg', '--save-mask', '-o', 'kept.jpg');
+    expect(refused.stderr).toContain('kept.mask.png exists already; --force writes over it.');
+    expect(refused.code).toBe(1);
+    expect(await readFile(join(cwd, 'kept.mask.png'), 'utf8')).toBe('mine');
   });
 
   it('lists the models', async () => {

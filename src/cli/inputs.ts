@@ -5,7 +5,7 @@ import { CliError, reasonOf } from './exit.ts';
 const PATTERN = /[*?[\]{}]/;
 const PHOTO = /\.(?:jpe?g|png|webp|avif|tiff?|gif|bmp)$/i;
 /** What `planTargets` calls a result, and what stands beside it. */
-const OURS = /-restored(?:-\d+)?(?:-compare)?\.\w+$/;
+const OURS = /-restored(?:-\d+)?(?:-compare|\.mask)?\.\w+$/;
 
 async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() === true;

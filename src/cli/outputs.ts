@@ -82,6 +82,10 @@ export function comparisonPath({ folder, stem }: Target): string {
   return join(folder, `${stem}-compare.jpg`);
 }
 
+export function maskPath({ folder, stem }: Target): string {
+  return join(folder, `${stem}.mask.png`);
+}
+
 /**
  * Looks before the work whether its result could be written.
  *

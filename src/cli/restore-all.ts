@@ -59,6 +59,8 @@ export async function restoreAll(
       progress.end();
       terminal.out(summary(photo, done));
       if (done.comparison !== undefined) terminal.out(`${photo} -> ${done.comparison} (before and after)`);
+      if (done.mask != null) terminal.out(`${photo} -> ${done.mask} (what was repaired)`);
+      if (done.mask === null) terminal.note(`${photo}: nothing was repaired, so there is no mask.`);
       for (const line of explanation(done)) terminal.note(line);
       items.push({ photo, done });
     } catch (error) {

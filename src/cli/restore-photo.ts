@@ -6,7 +6,7 @@ import { CANCEL, FOLLOW, OUTCOME, RESTORE } from './documents.ts';
 import { CliError } from './exit.ts';
 import type { FollowRestorationSubscription, RestorationOptionsInput } from './generated/graphql.ts';
 import { checkPhoto } from './inputs.ts';
-import { checkTarget, comparisonPath, resultPath, writeWhole, type Target } from './outputs.ts';
+import { checkTarget, comparisonPath, maskPath, resultPath, writeWhole, type Target } from './outputs.ts';
 import type { Progress } from './progress.ts';
 import { outcomeOf, type Outcome } from './report/outcome.ts';
 
@@ -20,6 +20,8 @@ export interface RestoreSettings {
   /** Bytes; 0 = no limit. */
   readonly maxUploadBytes: number;
   readonly compare: boolean;
+  /** Also write what was repaired. */
+  readonly saveMask: boolean;
   /** Write over what exists. */
   readonly force: boolean;
 }
@@ -29,6 +31,8 @@ export interface Done {
   /** Of the result, e.g. `jpeg`. */
   readonly format: string;
   readonly comparison: string | undefined;
+  /** Of the picture of what was repaired; null where nothing was, undefined where nobody asked for it. */
+  readonly mask: string | null | undefined;
   readonly restored: Restored;
   /** The photo as the service took it. */
   readonly stored: { readonly format: string; readonly width: number; readonly height: number };
@@ -122,6 +126,24 @@ async function askOutcome(client: Client, id: string, signal: AbortSignal): Prom
   }
 }
 
+/** @returns its path; null where nothing was repaired. @throws CliError where it cannot be had: the result is there already. */
+async function writeMask(
+  client: Client,
+  path: string,
+  outcome: Outcome | null,
+  settings: { force: boolean; signal: AbortSignal },
+): Promise<string | null> {
+  if (outcome === null) {
+    throw new CliError('The result is written, but the service does not say what was repaired: no mask is written.');
+  }
+  const { mask } = outcome;
+  if (mask === null) return null;
+  await writeWhole(path, settings.force, async (temporary) => {
+    await client.download(mask, temporary, settings.signal);
+  });
+  return path;
+}
+
 /**
  * Restores one photo: uploads it, follows the work and writes the result.
  *
@@ -135,13 +157,14 @@ export async function restorePhoto(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Done> {
-  const { modelId, mask, force, compare } = settings;
+  const { modelId, mask, force, compare, saveMask } = settings;
   const options = mask === undefined ? settings.options : { ...settings.options, mask: null };
   await checkPhoto(photo, settings.maxUploadBytes);
   if (mask !== undefined) await checkMask(mask, settings.maxUploadBytes);
   const checkTargets = async (format: string): Promise<void> => {
     await checkTarget(resultPath(target, format), photo, force);
     if (compare) await checkTarget(comparisonPath(target), photo, force);
+    if (saveMask) await checkTarget(maskPath(target), photo, force);
   };
   const guess = /\.(?<type>jpe?g|webp|avif)$/i.exec(photo)?.groups?.['type']?.toLowerCase().replace('jpg', 'jpeg');
   await checkTargets(resultFormat(guess ?? '', options));
@@ -172,5 +195,7 @@ export async function restorePhoto(
     progress.say('comparing');
     await writeComparison(comparison, { path: photo, format: stored.format }, { path, format }, { force, signal });
   }
-  return { path, format, comparison, restored, stored, outcome: await askOutcome(client, restoration.id, signal) };
+  const outcome = await askOutcome(client, restoration.id, signal);
+  const repaired = saveMask ? await writeMask(client, maskPath(target), outcome, { force, signal }) : undefined;
+  return { path, format, comparison, mask: repaired, restored, stored, outcome };
 }

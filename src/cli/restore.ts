@@ -50,6 +50,9 @@ const OPTIONS = {
   quality: choice(QUALITIES, 'How much time it may take, as far as the model takes it. Default balanced.'),
   repair: choice(REPAIRS, 'Whether scratches and dust are looked for, as far as the model takes it. Default auto.'),
   mask: text('FILE', 'Repair what this picture marks: of the size of the photo, damage white, everything else black.'),
+  'save-mask': flag(
+    'Also write what was repaired, as ….mask.png beside the result: white what was found, grey what was filled beside it.',
+  ),
   'output-quality': number('1…100', 'Quality of a JPEG (default 92) or WebP (default 90).', {
     min: 1,
     max: 100,
@@ -115,6 +118,7 @@ export const restoreCommand = defineCommand({
     'npm run restore -- photo.jpg -o restored.jpg --compare',
     'npm run restore -- album/ -o restored/ --report',
     'npm run restore -- photo.jpg --model upscale-2x --format png',
+    'npm run restore -- photo.jpg --model repair --save-mask',
     'npm run restore -- photo.jpg --model repair --mask scratches.png',
     'npm run restore -- photo.jpg --server https://photos.example.org --token …',
   ],
@@ -146,8 +150,8 @@ export const restoreCommand = defineCommand({
     }
     if (values.model !== undefined) await checkModel(client, values.model, signal);
     const { maxUploadBytes } = (await client.execute(SERVER, {}, signal)).configuration;
-    const { model: modelId, mask, compare, force } = values;
-    const settings = { modelId, options, mask, maxUploadBytes, compare, force };
+    const { model: modelId, mask, compare, 'save-mask': saveMask, force } = values;
+    const settings = { modelId, options, mask, maxUploadBytes, compare, saveMask, force };
 
     const { items, exit } = await restoreAll(client, photos, targets, settings, { terminal, signal });
     if (report !== undefined) {
