@@ -200,6 +200,60 @@ describe.skipIf(chromium === null)(`in Chromium${reason}`, () => {
     expect(await tab.evaluate(`document.querySelector('#notice').hidden`)).toBe(true);
   });
 
+  it('a mask of one’s own says what to repair, for one photo, and is refused in the words of the service', async () => {
+    const [photo = '', mask = '', small = ''] = ['marked.png', 'mask.png', 'small.png'].map((file) => join(dir, file));
+    const line = (height: number) => ({
+      input: { create: { width: 4, height, channels: 3 as const, background: '#fff' } },
+      left: 40,
+      top: 0,
+    });
+    const black = (width: number, height: number) =>
+      sharp({ create: { width, height, channels: 3, background: '#000' } }).composite([line(height)]);
+    await sharp(SAMPLE)
+      .resize(200, 200)
+      .composite([line(200)])
+      .toFile(photo);
+    await black(200, 200).toFile(mask);
+    await black(100, 100).toFile(small);
+
+    const tab = await openReady();
+    const model = (id: string) =>
+      tab.evaluate(
+        `(() => { const model = document.querySelector('#model'); model.value = '${id}'; model.dispatchEvent(new Event('change')); })()`,
+      );
+    const hidden = `document.querySelector('#mask').hidden`;
+    const chosen = `document.querySelector('#mask-file').files.length`;
+    await model('tone');
+    expect(await tab.evaluate(hidden)).toBe(true);
+    await model('repair');
+    expect(await tab.evaluate(hidden)).toBe(false);
+
+    await tab.choose('#mask-file', mask);
+    await tab.choose('#files', photo, photo);
+    await tab.until(`document.querySelector('#notice').textContent.startsWith('A mask is for one photo')`);
+    expect(await tab.evaluate(CARD)).toBeNull();
+    await tab.click('Leave it out');
+    expect(await tab.evaluate(chosen)).toBe(0);
+
+    await tab.choose('#mask-file', mask);
+    await tab.choose('#files', photo);
+    await tab.until(state('done'));
+    expect(await tab.evaluate(chosen)).toBe(0);
+    const facts = await tab.evaluate(`document.querySelector('.card .facts').innerText`);
+    expect(facts).toMatch(/Repaired\s+\d+\.\d %, see where/);
+    const link = await tab.evaluate(`document.querySelector('.card a[download]').href`);
+    const result = sharp(Buffer.from(await (await fetch(link)).arrayBuffer()));
+    const { channels } = await result.extract({ left: 40, top: 0, width: 4, height: 200 }).stats();
+    // A white line no more.
+    expect(Math.min(...channels.map(({ mean }) => mean))).toBeLessThan(220);
+
+    await tab.choose('#mask-file', small);
+    await tab.click('Restore again');
+    await tab.until(said('The mask is 100 × 100 pixels, the photo 200 × 200 as displayed. They must be the same.'));
+    expect(await tab.evaluate(`document.querySelectorAll('.card').length`)).toBe(2);
+    expect(tab.errors.filter((error) => !/status of 400/.test(error))).toEqual([]);
+  });
+
   it('does not wait for a model that is still being examined, which joins the list later', async () => {
     const models = join(dir, 'models');
     await putModel(models, 'denoise');

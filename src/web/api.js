@@ -86,18 +86,19 @@ export function createApi() {
     /** One operation as nobody. @throws {ApiError} */
     ask: (document, variables = {}) => post(document, variables),
     /**
-     * An operation with one file, by the GraphQL multipart request specification
+     * An operation with files, by the GraphQL multipart request specification
      * (https://github.com/jaydenseric/graphql-multipart-request-spec).
      *
-     * @param {string} path where the file belongs, e.g. `variables.file`.
+     * @param {Record<string, File>} files by where they belong, e.g. `variables.file`.
      * @param {{ onProgress: (share: number) => void, signal: AbortSignal }} options share: 0 to 1 of the body.
      * @throws {ApiError}, or the reason of the signal.
      */
-    upload(document, variables, path, file, options) {
+    upload(document, variables, files, options) {
+      const paths = Object.keys(files);
       const form = new FormData();
       form.append('operations', JSON.stringify({ query: document, variables }));
-      form.append('map', JSON.stringify({ 0: [path] }));
-      form.append('0', file);
+      form.append('map', JSON.stringify(Object.fromEntries(paths.map((path, index) => [index, [path]]))));
+      for (const [index, path] of paths.entries()) form.append(String(index), files[path]);
       return authorised((token) => send(form, token, options));
     },
     async signIn(username, password) {

@@ -47,7 +47,8 @@ function add(start) {
         cards.delete(gone);
         showWork();
       },
-      again: (photo) => add({ photo, choice: choices.current(), model: choices.name() }).focus(),
+      again: (photo) =>
+        add({ photo, choice: choices.current(), mask: choices.takeMask(), model: choices.name() }).focus(),
     },
     start,
   );
@@ -61,11 +62,15 @@ function take(files) {
   notice('');
   const limit = Number(settings.maxUploadBytes);
   const choice = choices.current();
+  if (files.length > 1 && choices.hasMask()) {
+    notice('A mask is for one photo: choose one photo, or leave the mask out.');
+    return;
+  }
   for (const file of files) {
     // The service would say the same, but could not before the whole file has been sent.
     if (limit > 0 && file.size > limit) {
       notice(`“${file.name}” has ${bytesInWords(file.size)}; this service takes up to ${bytesInWords(limit)} a photo.`);
-    } else add({ file, choice, model: choices.name() });
+    } else add({ file, choice, mask: choices.takeMask(), model: choices.name() });
   }
 }
 

@@ -19,11 +19,12 @@ function randomKey() {
  *
  * @param {object} deps api, live, lane (runs uploads, few at a time), onChange (something the history shows has
  *   changed), onRemove, again (restores the same photo once more).
- * @param {{ file?: File, photo?: object, restoration?: object, choice?: object, model?: string }} start
+ * @param {{ file?: File, mask?: File, photo?: object, restoration?: object, choice?: object, model?: string }} start mask:
+ *   what of the photo is damaged.
  */
 export function createCard(deps, start) {
   const { api, live, lane, onChange } = deps;
-  const { file, choice } = start;
+  const { file, mask, choice } = start;
   const key = randomKey();
   const name = file?.name ?? (start.photo ?? start.restoration.photo).originalFilename;
   const preview = file ? URL.createObjectURL(file) : null;
@@ -116,10 +117,19 @@ export function createCard(deps, start) {
       share < 1
         ? update('Sending the photo', share * 100, '')
         : update('Sent; the service is checking the photo', null, '');
-    const input = { ...choice, idempotencyKey: key, ...(file ? { file: null } : { photoId: start.photo.id }) };
+    const input = {
+      ...choice,
+      ...(mask && { options: { ...choice.options, mask: null } }),
+      idempotencyKey: key,
+      ...(file ? { file: null } : { photoId: start.photo.id }),
+    };
+    const files = {
+      ...(file && { 'variables.input.file': file }),
+      ...(mask && { 'variables.input.options.mask': mask }),
+    };
     const attempt = () =>
-      file
-        ? api.upload(RESTORE, { input }, 'variables.input.file', file, { onProgress, signal: own.signal })
+      Object.keys(files).length > 0
+        ? api.upload(RESTORE, { input }, files, { onProgress, signal: own.signal })
         : api.query(RESTORE, { input });
     try {
       const { restorePhoto } = await lane(() => patiently(attempt, update, own.signal), own.signal);

@@ -1,5 +1,6 @@
 import { MODELS, NOTES } from './documents.js';
 import { h } from './dom.js';
+import { createMaskField } from './mask-field.js';
 
 const SIZES = { 1: 'As it is', 2: 'Twice', 4: 'Four times' };
 
@@ -15,6 +16,7 @@ export function createChoices(api) {
   const says = document.querySelector('#model-says');
   const note = document.querySelector('#model-note');
   const fieldset = document.querySelector('#upscale');
+  const mask = createMaskField();
   let models = [];
   let notes = new Map();
   const lists = LISTS.map((name) => ({ name, field: document.querySelector(`#${name}`) }));
@@ -57,6 +59,7 @@ export function createChoices(api) {
     showNote();
     fieldset.hidden = !offersSizes(model);
     for (const { name, field } of lists) field.hidden = !model.options.includes(name);
+    mask.offer(model.options.includes('mask'));
     [upscale] = model.upscales;
     fieldset.querySelector('.segments').replaceChildren(
       ...model.upscales.map((factor) =>
@@ -98,6 +101,8 @@ export function createChoices(api) {
       const options = Object.fromEntries(taken.map(({ name, field }) => [name, field.querySelector('select').value]));
       return { modelId: model.id, options: { ...options, ...(offersSizes(model) ? { upscale } : {}) } };
     },
+    hasMask: mask.has,
+    takeMask: mask.take,
     /** Its name for people. */
     name: () => chosen()?.name ?? '',
   };
