@@ -393,10 +393,10 @@ describe('what the models say of nets that are missing', () => {
   it('is a sentence where there are no weights, or not for everything', async () => {
     const none = bin.adopt(await netsOf('/nowhere/at/all'), (one) => one.close());
     expect(await said(none, 'auto')).toEqual([
-      'There is no net in `models/` for grain and JPEG artefacts, finding damage and enlarging. Classical steps are used instead.',
+      'There is no net in models/ for grain and JPEG artefacts, finding damage and enlarging. Classical steps are used instead.',
     ]);
     expect(await said(await open(['chain', 'double']), 'auto')).toEqual([
-      'There is no net in `models/` for finding damage. Classical steps are used instead.',
+      'There is no net in models/ for finding damage. Classical steps are used instead.',
     ]);
   });
 

@@ -254,6 +254,19 @@ describe.skipIf(chromium === null)(`in Chromium${reason}`, () => {
     expect(tab.errors.filter((error) => !/status of 400/.test(error))).toEqual([]);
   });
 
+  it('says what the chosen model has to do without', async () => {
+    const tab = await openReady();
+    const { models } = await app.ok('{ models { id status { note } } }');
+    const note = (id: string) => models.find((model: any) => model.id === id).status.note ?? '';
+    const shown = `document.querySelector('#model-note')`;
+    await tab.until(`${shown}.textContent === ${JSON.stringify(note('auto'))}`);
+    expect(await tab.evaluate(`${shown}.hidden`)).toBe(note('auto') === '');
+    await tab.evaluate(
+      `(() => { const model = document.querySelector('#model'); model.value = 'tone'; model.dispatchEvent(new Event('change')); })()`,
+    );
+    expect(await tab.evaluate(`${shown}.hidden && ${shown}.textContent`)).toBe('');
+  });
+
   it('does not wait for a model that is still being examined, which joins the list later', async () => {
     const models = join(dir, 'models');
     await putModel(models, 'denoise');

@@ -36,7 +36,7 @@ export function sayMissing(
     ...whole,
     ...(unexplained.length === 0
       ? []
-      : [`There is no net in \`models/\` for ${list.format(unexplained.flatMap((task) => PURPOSES[task] ?? []))}.`]),
+      : [`There is no net in models/ for ${list.format(unexplained.flatMap((task) => PURPOSES[task] ?? []))}.`]),
   ];
   return [
     ...sentences,
