@@ -102,11 +102,12 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const decoding = createGate({ capacity: DECODING_BYTES, places: Math.max(2, availableParallelism()) });
   const backgroundPixels = stack.adopt(createPixelPool({ size: 1, idleMs: 50 }), (pool) => pool.close());
   const nets = stack.adopt(await openNets({ log, warmUp: config.warmUpModels }), (open) => open.close());
-  const builtin = stack.adopt(createBuiltinProvider({ nets, maxResultPixels, decoding }), (provider) =>
+  const pixels = stack.adopt(createPixelPool(), (pool) => pool.close());
+  const builtin = stack.adopt(createBuiltinProvider({ pixels, nets, maxResultPixels, decoding }), (provider) =>
     provider.close?.(),
   );
   const { modelsDir: folder, allowNoncommercialModels: allowRestricted, executionProviders } = config;
-  const own = { folder, allowRestricted, executionProviders, maxResultPixels, decoding, log };
+  const own = { pixels, folder, allowRestricted, executionProviders, maxResultPixels, decoding, log };
   const onnx = stack.adopt(await createOnnxProvider(own), (provider) => provider.close?.());
   const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
   const mechanisms: Mechanisms = {

@@ -8,7 +8,18 @@ import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
 import type { GateMeasure } from '../src/imaging/report.ts';
 import { denoise } from '../src/imaging/steps/denoise.ts';
-import { blur, fade, gaussian, grain, mapSamples, photoPath, psnr, readPhoto, viaSharp } from './fixtures/damage.ts';
+import {
+  blur,
+  fade,
+  gaussian,
+  grain,
+  jpeg,
+  mapSamples,
+  photoPath,
+  psnr,
+  readPhoto,
+  viaSharp,
+} from './fixtures/damage.ts';
 
 const pixels = createPixelPool({ size: 2 });
 afterAll(() => pixels.close());
@@ -148,6 +159,80 @@ describe('what the gate measures', () => {
     expect(namesOf(moved.failed)).toContain('shift');
     expect(moved).toMatchObject({ share: 0, raster: { width, height } });
     expect(psnr(moved.raster, enlarged)).toBeGreaterThan(33);
+  });
+
+  it('lets a model draw the picture anew: grain, blur and JPEG gone at once, also where it enlarges', async () => {
+    const worn = await jpeg(grain(await blur(photo, 0.8), 8), 60);
+    expect(await judge(worn, photo, 'redrawn')).toMatchObject({ share: 1, failed: [] });
+    const [width, height] = [photo.width >> 1, photo.height >> 1];
+    const area = { left: 0, top: 0, width: 2 * width, height: 2 * height };
+    const whole = await viaSharp(photo, (image) => image.extract(area).png());
+    const half = await viaSharp(whole, (image) => image.resize(width, height).png());
+    expect(await judge(await jpeg(half, 60), whole, 'redrawn')).toMatchObject({ share: 1, failed: [] });
+  });
+
+  const wrongs: [measure: string, harm: (photo: Raster) => Raster | Promise<Raster>][] = [
+    ['structure', (one) => mapSamples(one, () => 0.5)],
+    ['structure', (one) => mapSamples(one, (level) => 1 - level)],
+    ['contrast', (one) => mapSamples(one, (level) => 0.5 + (level - 0.5) * 0.7)],
+    ['brightness', (one) => mapSamples(one, (level) => level * 0.9)],
+    [
+      'colour',
+      (one) =>
+        repaint(
+          one,
+          () => true,
+          (at) => one.data[at + 2 - 2 * (at % 3)]!,
+        ),
+    ],
+    ['detail', (one) => blur(one, 2)],
+    ['invention', (one) => addNoise(one, 20)],
+    ['shift', (one) => right(one, 1)],
+  ];
+
+  it.each(wrongs)('finds harm by “%s” where a model draws it wrong', async (name, harm) => {
+    const { failed, share } = await judge(photo, await harm(photo), 'redrawn');
+    expect(namesOf(failed)).toContain(name);
+    expect(share).toBeLessThan(1);
+  });
+
+  /** Each grey as three samples, with so many levels more red and less blue. */
+  function coloured(grey: Raster, by: number): Raster {
+    const out = createRaster({ ...grey, channels: 3 });
+    grey.data.forEach((level, i) => out.data.set([Math.min(255, level + by), level, Math.max(0, level - by)], 3 * i));
+    return out;
+  }
+
+  it('compares colours with the grey photo that they were given to', async () => {
+    const grey = await readPhoto(photoPath('camera.png'));
+    expect(await judge(grey, coloured(grey, 20), 'colours')).toMatchObject({ share: 1, failed: [] });
+    expect(await gate.isSame(grey, coloured(grey, 0), never())).toBe(true);
+    expect(await gate.isSame(grey, coloured(grey, 20), never())).toBe(false);
+    const black = await judge(
+      grey,
+      mapSamples(coloured(grey, 0), () => 0),
+      'colours',
+    );
+    expect(black.share).toBe(0);
+    expect(black.raster).toBe(grey);
+  });
+
+  it('lowers colours by mixing them with the grey photo', async () => {
+    const grey = await readPhoto(photoPath('camera.png'));
+    const hard = mapSamples(coloured(grey, 0), (level, channel) => level + (channel === 0 && level > 0.6 ? 0.4 : 0));
+    const { raster, share, failed } = await judge(grey, hard, 'colours');
+    expect(namesOf(failed)).toContain('clipping');
+    expect(share).toBe(0.5);
+    const wanted = createRaster(hard);
+    wanted.data.forEach((_level, i) => (wanted.data[i] = (grey.data[Math.floor(i / 3)]! + hard.data[i]!) / 2 + 0.5));
+    expect(raster.data).toEqual(wanted.data);
+  });
+
+  it('takes nothing of work that is known to be useless, however well it compares', async () => {
+    const useless = 'it answered values that are no numbers';
+    const judged = await judge(photo, photo, 'redrawn', { useless });
+    expect(judged).toMatchObject({ share: 0, measures: [], failed: [{ held: false, explanation: `${useless}.` }] });
+    expect(judged.raster).toBe(photo);
   });
 
   it('refuses a result of another shape', async () => {

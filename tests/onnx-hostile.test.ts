@@ -138,8 +138,6 @@ describe('a model that cannot be used', () => {
 
 describe('a model that misbehaves', () => {
   it.each([
-    ['nan', 'PROVIDER_REJECTED', /no numbers/],
-    ['constant', 'PROVIDER_REJECTED', /one single colour/],
     ['wrong-size', 'PROVIDER_REJECTED', /another size.*`scale`/],
     ['huge', 'INSUFFICIENT_MEMORY', /`tile\.size`/],
     ['hungry', 'INSUFFICIENT_MEMORY', /`tile\.size`/],

@@ -86,7 +86,7 @@ describe('models of one’s own, through the API', () => {
     expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'input.options.parameters.qf' });
   });
 
-  it('are refused by name when they cannot be used, and fail typed when they answer nonsense', async () => {
+  it('are refused by name when they cannot be used, and give the photo back, with the reason, when they answer nonsense', async () => {
     const { errors } = await app.upload(
       RESTORE,
       { file: { bytes: await photo(100) } },
@@ -95,7 +95,9 @@ describe('models of one’s own, through the API', () => {
     );
     expect(errors[0]?.extensions.code).toBe('MODEL_UNAVAILABLE');
     const result = await app.ended(await submit('onnx/nan', await photo(100)), token);
-    expect(result).toMatchObject({ status: 'FAILED', error: { code: 'PROVIDER_REJECTED', provider: 'onnx' } });
+    expect(result).toMatchObject({ status: 'SUCCEEDED', error: null, width: 100, height: 100 });
+    expect(result.report.gate).toMatchObject({ verdict: 'REFUSED', reason: expect.stringContaining('as it was') });
+    expect(result.report.steps[0]).toMatchObject({ ran: false, reason: expect.stringContaining('no numbers') });
   });
 
   it('tell how far they are, tile by tile, and a cancel ends the process', async () => {

@@ -68,6 +68,8 @@ export interface StepOutcome {
   readonly ran?: boolean;
   /** In place of that of the plan. */
   readonly reason?: string;
+  /** Why nothing of it can be used, e.g. “it answered values that are no numbers”: the raster is of the size asked for, and no more. */
+  readonly useless?: string;
   /** What was repaired: grey, 8 bits, of the raster's size, white = filled. */
   readonly mask?: Raster;
 }
@@ -123,10 +125,46 @@ export async function runPipeline(
   steps: readonly Step[],
   input: Raster,
   { signal, onProgress, pixels, nets, measurements, options }: PipelineOptions,
-): Promise<{ raster: Raster; report: RestorationReport; mask: Raster | undefined }> {
-  const gate = createGate({ pixels, quality: options.quality ?? 'BALANCED' });
-  const plans = steps.map((step) => ({ step, plan: step.plan(measurements, options, nets) }));
-  const total = plans.reduce((sum, { plan }) => sum + (plan.run ? plan.weight : 0), 0);
+): Promise<GatedResult> {
+  const context = { signal, pixels, nets, measurements, options };
+  const works = steps.map((step): PlannedWork => {
+    const plan = step.plan(measurements, options, nets);
+    const strength = plan.run ? plan.strength : 0;
+    const run: PlannedWork['run'] = (raster, tell) => step.run(raster, { ...context, onProgress: tell, strength });
+    return { name: step.name, stage: step.stage, effect: effectOf(step, measurements), plan, run };
+  });
+  return runGated(works, input, { signal, onProgress, pixels, quality: options.quality });
+}
+
+/** A step that knows already what it has to do. */
+export interface PlannedWork {
+  readonly name: string;
+  readonly stage: RestorationStage;
+  readonly effect: Effect;
+  readonly plan: StepPlan;
+  /** As that of `Step`; `onProgress` is told the share of this work that is done, 0–1. */
+  run(raster: Raster, onProgress: (done: number) => void): Promise<Raster | StepOutcome>;
+}
+
+export interface GatedOptions extends Pick<PipelineOptions, 'signal' | 'onProgress' | 'pixels'> {
+  /** How finely work that does harm is lowered. Default BALANCED. */
+  readonly quality?: Quality | undefined;
+}
+
+export interface GatedResult {
+  readonly raster: Raster;
+  readonly report: RestorationReport;
+  readonly mask: Raster | undefined;
+}
+
+/** `runPipeline` for work that is planned already. */
+export async function runGated(
+  works: readonly PlannedWork[],
+  input: Raster,
+  { signal, onProgress, pixels, quality = 'BALANCED' }: GatedOptions,
+): Promise<GatedResult> {
+  const gate = createGate({ pixels, quality });
+  const total = works.reduce((sum, { plan }) => sum + (plan.run ? plan.weight : 0), 0);
   const tried: Tried[] = [];
   let raster = input;
   /** What the whole is compared with: filled places are judged for themselves, and would look like lost structure. */
@@ -135,34 +173,26 @@ export async function runPipeline(
   let finished = 0;
   let percent = 0;
 
-  for (const { step, plan } of plans) {
+  for (const { name, stage, effect, plan, run } of works) {
     if (!plan.run) {
-      tried.push({ name: step.name, strength: 0, reason: plan.reason, judged: undefined });
+      tried.push({ name, strength: 0, reason: plan.reason, judged: undefined });
       continue;
     }
     signal.throwIfAborted();
     const tell = (done: number): void => {
       const share = plan.weight * Math.min(1, Math.max(0, done));
       percent = Math.max(percent, (100 * (finished + share)) / total);
-      onProgress({ stage: step.stage, percent });
+      onProgress({ stage, percent });
     };
     tell(0);
-    const made = await step.run(raster, {
-      signal,
-      onProgress: tell,
-      pixels,
-      nets,
-      measurements,
-      options,
-      strength: plan.strength,
-    });
+    const made = await run(raster, tell);
     const { ran = true, reason = plan.reason, ...outcome }: StepOutcome = 'data' in made ? { raster: made } : made;
-    const effect = effectOf(step, measurements);
-    const work = { before: raster, after: outcome.raster, effect, demanded: plan.demanded ?? false, step: step.name };
+    const { demanded = false } = plan;
+    const work = { before: raster, after: outcome.raster, effect, demanded, step: name, useless: outcome.useless };
     const judged = ran ? await gate.judge(work, signal) : undefined;
     tell(1);
     finished += plan.weight;
-    const asPlanned = { name: step.name, strength: plan.strength, reason };
+    const asPlanned = { name, strength: plan.strength, reason };
     if (judged === undefined) {
       tried.push({ ...asPlanned, judged });
       continue;

@@ -64,6 +64,13 @@ export function hasAlpha({ channels }: Pick<Raster, 'channels'>): boolean {
   return channels === 2 || channels === 4;
 }
 
+/** For each channel of `to` the one of `from` that says the same: the grey of a grey picture stands for every colour. */
+export function channelsFrom(from: Pick<Raster, 'channels'>, to: Pick<Raster, 'channels'>): readonly number[] {
+  return Array.from({ length: to.channels }, (_, c) =>
+    from.channels === to.channels ? c : c < colourChannels(to) ? 0 : from.channels - 1,
+  );
+}
+
 /** The largest sample value: 255 or 65,535. */
 export function maxSample({ depth }: Pick<Raster, 'depth'>): number {
   return depth === 16 ? 65_535 : 255;

@@ -1,6 +1,8 @@
 import { totalmem } from 'node:os';
 import { AppError } from '../errors.ts';
 import { FORMATS, type ImageFormat } from '../imaging/limits.ts';
+import { runGated } from '../imaging/pipeline.ts';
+import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
 import type { Raster } from '../imaging/raster.ts';
 import { readPicture } from '../imaging/read.ts';
 import type { Limits } from '../inference/foreign/process.ts';
@@ -9,21 +11,23 @@ import type { ExecutionProvider } from '../inference/foreign/session.ts';
 import { abortable } from '../limits/abortable.ts';
 import type { Gate } from '../limits/gate.ts';
 import type { Log } from '../log.ts';
-import { describe, TASK_FACTS } from './onnx/describe.ts';
+import { describe } from './onnx/describe.ts';
 import { readShelf, type ShelfEntry } from './onnx/shelf.ts';
+import { workOf } from './onnx/work.ts';
 import type { Provider, ProviderStatus, RestoreContext, RestoreRequest, RestoreResult } from './provider.ts';
 
 type UsableEntry = Extract<ShelfEntry, { kind: 'model' }>;
 
-/** Share of the percent that reading takes, and where the work of the model ends. */
+/** Share of the percent that reading takes; the model has the rest. */
 const READ = 5;
-const WORKED = 98;
 
 export interface OnnxOptions {
   /** Folder of models and manifests; read once. */
   readonly folder: string;
   /** Whether models may be used whose licence keeps commercial use out. */
   readonly allowRestricted: boolean;
+  /** Where results are compared with the photo. Shared with others if given, and then not closed by `close`. Default: its own. */
+  readonly pixels?: PixelPool;
   /** Tried in this order, the CPU always last. Default: the CPU. */
   readonly executionProviders?: readonly ExecutionProvider[];
   /** Pixels of the largest result. Default 100 million. */
@@ -46,12 +50,12 @@ function halfOfMemory(): number {
 
 /**
  * The provider of models that somebody else has made: every ONNX file in a folder that has a manifest. They run in a process of
- * their own, with limits on its memory and time. Whatever is wrong with one makes that one unavailable, and says what to do.
+ * their own, with limits on its memory and time, and what they answer passes the gate as every work on a photo does. Whatever is wrong with one makes that one unavailable, and says what to do.
  */
 export async function createOnnxProvider(options: OnnxOptions): Promise<Provider> {
   const { folder, allowRestricted, executionProviders = ['cpu'], maxResultPixels = 100e6, decoding, log } = options;
   const limits = { memory: halfOfMemory(), loadMs: 120_000, tileMs: 180_000, ...options.limits };
-  const { idleMs } = options;
+  const { idleMs, pixels = createPixelPool() } = options;
   const runner = createForeignRunner({ executionProviders, limits, log, ...(idleMs === undefined ? {} : { idleMs }) });
   const entries = new Map((await readShelf(folder, allowRestricted)).map((entry) => [entry.name, entry]));
   const closing = new AbortController();
@@ -81,8 +85,6 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
     const signal = AbortSignal.any([context.signal, closing.signal]);
     signal.throwIfAborted();
     const entry = await usable(request.model, signal);
-    const { task, scale, name } = entry.manifest;
-    const { stage, done } = TASK_FACTS[task];
     const { strength = 1 } = request.options;
     checkRequest(request, entry, maxResultPixels);
     context.onProgress({ stage: 'PREPARING', percent: 0 });
@@ -91,26 +93,26 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
         signal,
         whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
       });
-    const source = await read(request.input.path, request.input.format as ImageFormat);
-    const mask = request.mask && checkedMask(await read(request.mask.path, 'png'), source);
+    const input = await read(request.input.path, request.input.format as ImageFormat);
+    const mask = request.mask && checkedMask(await read(request.mask.path, 'png'), input);
     context.onProgress({ stage: 'PREPARING', percent: READ });
-    let begun = false;
-    const raster = await runner.run(entry, {
-      source,
-      mask,
-      strength,
-      parameters: request.parameters as Record<string, number>,
+    const parameters = request.parameters as Record<string, number>;
+    const work = workOf(entry.manifest, strength, (onTile) =>
+      runner.run(entry, { source: input, mask, strength, parameters, signal, onTile }),
+    );
+    const { raster, report } = await runGated([work], input, {
       signal,
-      onTile: (tiles, total) => {
-        begun = true;
-        context.onProgress({ stage, percent: READ + ((WORKED - READ) * tiles) / Math.max(1, total) });
-      },
+      pixels,
+      // A model takes so long that the gate may look closely at how much of its work can stay.
+      quality: 'BEST',
+      onProgress: ({ stage, percent }) => context.onProgress({ stage, percent: READ + (percent * (100 - READ)) / 100 }),
     });
-    if (!begun) context.onProgress({ stage, percent: READ });
     context.onProgress({ stage: 'FINISHING', percent: 100 });
-    const steps = [{ name, ran: true, strength: scale === 1 ? strength : 1, reason: done(entry.manifest) }];
-    const report = { steps, gate: null };
-    return { picture: { kind: 'raster', raster }, report, providerMetadata: { sha256: entry.manifest.sha256 } };
+    return {
+      picture: { kind: 'raster', raster, unchanged: raster === input },
+      report,
+      providerMetadata: { sha256: entry.manifest.sha256 },
+    };
   }
 
   return {
@@ -125,6 +127,7 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
     async close() {
       closing.abort(new DOMException('The service is stopping.', 'AbortError'));
       await runner.close();
+      if (options.pixels === undefined) await pixels.close();
     },
   };
 }

@@ -7,6 +7,8 @@ export const ONNX_FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'onnx')
 /** What stands in the manifest of each tiny model beyond the common fields. */
 const SPECIAL: Record<string, object> = {
   'esrgan-2x': { task: 'upscale', scale: 2 },
+  'negative-2x': { task: 'upscale', scale: 2 },
+  'nan-2x': { task: 'upscale', scale: 2 },
   'esrgan-4x-fixed': { task: 'upscale', scale: 4, fixedSize: true },
   'swin2sr-2x': {
     task: 'upscale',

@@ -1,6 +1,6 @@
 import type { Quality } from '../nets.ts';
 import type { PixelPool } from '../pixels/pool.ts';
-import { createRaster, type Raster } from '../raster.ts';
+import { colourChannels, createRaster, hasAlpha, type Raster } from '../raster.ts';
 import type { GateMeasure } from '../report.ts';
 import { comparisonOf, MEASURES, type Comparison, type Effect } from './measures.ts';
 import { addHarm } from './sums.ts';
@@ -10,8 +10,10 @@ export type { Effect } from './measures.ts';
 /** A picture that was worked on. */
 export interface Work {
   readonly before: Raster;
-  /** As large as `before`, or a whole number of times as large. */
+  /** As large as `before`, or a whole number of times as large; where `before` is grey, it may have colours. */
   readonly after: Raster;
+  /** Why nothing of it can be used: known without a comparison, and not to be mixed with anything. */
+  readonly useless?: string | undefined;
   readonly effect: Effect;
   /** The owner of the photo said where: how much is covered is not asked. */
   readonly demanded?: boolean;
@@ -32,7 +34,7 @@ export interface Judged {
 }
 
 export interface HarmGate {
-  /** Whether two pictures of one size cannot be told from each other. */
+  /** Whether two pictures of one size cannot be told from each other; `b` may be one without colour in colour channels. */
   isSame(a: Raster, b: Raster, signal: AbortSignal): Promise<boolean>;
   /** Compares work with what it was made from, and lowers it or leaves it out where it does harm. Throws the signal's reason. */
   judge(work: Work, signal: AbortSignal): Promise<Judged>;
@@ -74,7 +76,7 @@ export function createGate({ pixels, quality }: { pixels: PixelPool; quality: Qu
   }
 
   async function mix(a: Raster, b: Raster, share: number, signal: AbortSignal): Promise<Raster> {
-    const target = createRaster(a);
+    const target = createRaster(b);
     const { width, height } = a;
     await pixels.run('mix', { a, b, target, share }, { width, height, tileWidth: 1024, signal });
     return target;
@@ -83,7 +85,7 @@ export function createGate({ pixels, quality }: { pixels: PixelPool; quality: Qu
   return {
     async isSame(a, b, signal) {
       if (a === b) return true;
-      if (!isSameShape(a, b)) return false;
+      if (!isComparable(a, b)) return false;
       const { width, height } = a;
       const parts = await pixels.run('difference', { a, b }, { width, height, tileWidth: 1024, signal });
       const squares = parts.reduce((sum, part) => sum + part.squares, 0);
@@ -93,12 +95,15 @@ export function createGate({ pixels, quality }: { pixels: PixelPool; quality: Qu
 
     async judge(work, signal) {
       const { before, after } = work;
+      if (work.useless !== undefined) {
+        return { raster: await plain(work, signal), share: 0, measures: [], failed: [nothing(work, work.useless)] };
+      }
       if (after === before) return { raster: before, share: 0, measures: [], failed: [] };
       const measures = await measured(work, after, signal);
       const failed = measures.filter(({ held }) => !held);
       if (failed.length === 0) return { raster: after, share: 1, measures, failed };
       const base = await plain(work, signal);
-      if (isSameShape(base, after) && failed.every(({ name }) => isCurable(name))) {
+      if (isComparable(base, after) && failed.every(({ name }) => isCurable(name))) {
         for (const share of SHARES[quality]) {
           const less = await mix(base, after, share, signal);
           const again = await measured(work, less, signal);
@@ -131,12 +136,19 @@ function misfit({ before, after, step }: Work): GateMeasure {
   return { name: 'size', step, value: after.width / before.width, limit: 1, unit: 'times', held: false, explanation };
 }
 
+/** What is no picture at all: no part of it holds. */
+function nothing({ step }: Work, useless: string): GateMeasure {
+  return { name: 'answer', step, value: 100, limit: 0, unit: '%', held: false, explanation: `${useless}.` };
+}
+
 function isCurable(name: string): boolean {
   return MEASURES.find((measure) => measure.name === name)?.curable ?? false;
 }
 
-function isSameShape(a: Raster, b: Raster): boolean {
-  return a.width === b.width && a.height === b.height && a.channels === b.channels && a.depth === b.depth;
+/** Whether they differ in nothing but their samples, and in that `b` has colour channels where `a` is grey. */
+function isComparable(a: Raster, b: Raster): boolean {
+  if (a.width !== b.width || a.height !== b.height || a.depth !== b.depth) return false;
+  return hasAlpha(a) === hasAlpha(b) && colourChannels(a) <= colourChannels(b);
 }
 
 function isMultiple(before: Raster, after: Raster): boolean {

@@ -105,7 +105,7 @@ async function run(session: OpenSession, manifest: Manifest, request: RunRequest
     },
   });
   if (isConstant(result) && !isConstant(source)) {
-    throw new RunFailure('PROVIDER_REJECTED', 'The model answered a picture of one single colour.');
+    throw new RunFailure('NO_PICTURE', 'answered a picture of one single colour');
   }
   const { width, height, channels, depth } = result;
   tell({ kind: 'done', shape: { width, height, channels, depth } });

@@ -4,7 +4,7 @@ import { colourPlanes, outputPlanes } from './facts.ts';
 import type { FailureCode, RunOptions } from './protocol.ts';
 import type { OpenSession } from './session.ts';
 
-/** Why a picture could not be done; becomes an AppError in the service. */
+/** Why a picture could not be done. */
 export class RunFailure extends Error {
   readonly code: FailureCode;
 
@@ -30,7 +30,7 @@ export interface LoadedModel {
    * @param image colours in the order red, green, blue (or one plane), 0–1.
    * @param mask one plane of the same size, 0 or 1.
    * @returns the same kind of planes; 0–1, but for colourise: a and b of CIE Lab.
-   * @throws RunFailure PROVIDER_REJECTED for an answer of another size or with values that are no numbers.
+   * @throws RunFailure PROVIDER_REJECTED for an answer of another size, NO_PICTURE for values that are no numbers.
    */
   infer(image: Planes, mask?: Planes): Promise<Planes>;
 }
@@ -72,7 +72,7 @@ function largest(data: Float32Array): number {
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
     if (value - value !== 0)
-      throw new RunFailure('PROVIDER_REJECTED', 'The model answered values that are no numbers (NaN or infinite).');
+      throw new RunFailure('NO_PICTURE', 'answered values that are no numbers (NaN or infinite)');
     if (value > top) top = value;
   }
   return top;

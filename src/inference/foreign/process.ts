@@ -44,6 +44,9 @@ export interface Opened {
 /** A model that cannot be used: its sentence stands behind the name of the file. */
 export class ModelRefused extends Error {}
 
+/** What a model answered is no picture; the message goes on after “it”, without a full stop. */
+export class NoPicture extends Error {}
+
 export interface PictureJob extends RunOptions {
   readonly source: Raster;
   /** One byte a pixel, from 128 on = damaged. */
@@ -57,9 +60,10 @@ export interface ModelProcess {
   /** @throws ModelRefused; AppError PROVIDER_TIMEOUT, INSUFFICIENT_MEMORY, PROVIDER_UNAVAILABLE; the signal's reason. */
   open(signal: AbortSignal): Promise<Opened>;
   /**
-   * One picture; not while another is under way. Whatever it throws but PROVIDER_REJECTED and BAD_USER_INPUT, the process is gone after it.
+   * One picture; not while another is under way. Whatever it throws but NoPicture, PROVIDER_REJECTED and BAD_USER_INPUT, the process is
+   * gone after it.
    *
-   * @throws AppError with one of FailureCode or PROVIDER_TIMEOUT; the signal's reason.
+   * @throws NoPicture; AppError with one of FailureCode or PROVIDER_TIMEOUT; the signal's reason.
    */
   run(job: PictureJob): Promise<Raster>;
   readonly alive: boolean;
@@ -73,6 +77,10 @@ function start(memory: number, folder: string): ChildProcess {
   const [file = '', ...args] = limited;
   // Nothing of the service's environment: no secret in it is any business of a model's.
   return spawn(file, args, { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'] });
+}
+
+function failureFrom({ code, reason }: Extract<Reply, { kind: 'failed' }>): Error {
+  return code === 'NO_PICTURE' ? new NoPicture(reason) : new AppError(code, reason, { provider: 'onnx' });
 }
 
 /** Starts a process for a model; `open` loads it. */
@@ -196,7 +204,7 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
       try {
         const conversation = converse(request, { ms: limits.tileMs, what: 'one tile', signal }, (reply) => {
           if (reply.kind === 'tile') onTile(reply.done, reply.total);
-          if (reply.kind === 'failed') throw new AppError(reply.code, reply.reason, { provider: 'onnx' });
+          if (reply.kind === 'failed') throw failureFrom(reply);
           return reply.kind === 'done' ? reply : undefined;
         });
         const sending = send(pictures, data, signal).then(() => mask && send(pictures, mask, signal));
@@ -215,6 +223,7 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
         await receive(pictures, result.data, signal);
         return result;
       } catch (error) {
+        if (error instanceof NoPicture) throw error;
         const stays =
           error instanceof AppError && (error.code === 'PROVIDER_REJECTED' || error.code === 'BAD_USER_INPUT');
         if (stays) throw error;

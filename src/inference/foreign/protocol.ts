@@ -49,7 +49,13 @@ export type Reply =
   | { readonly kind: 'done'; readonly shape: RasterShape }
   | { readonly kind: 'failed'; readonly code: FailureCode; readonly reason: string };
 
-export type FailureCode = 'PROVIDER_REJECTED' | 'INSUFFICIENT_MEMORY' | 'PROVIDER_UNAVAILABLE' | 'BAD_USER_INPUT';
+/** NO_PICTURE: what the model answered is the size of a picture and none; the reason goes on after “it”. */
+export type FailureCode =
+  | 'NO_PICTURE'
+  | 'PROVIDER_REJECTED'
+  | 'INSUFFICIENT_MEMORY'
+  | 'PROVIDER_UNAVAILABLE'
+  | 'BAD_USER_INPUT';
 
 /** Written to standard error before the process ends itself for the memory it takes. */
 export const OVER_MEMORY = 'over the memory limit';

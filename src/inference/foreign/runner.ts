@@ -31,7 +31,7 @@ export interface ForeignRunner {
    * One picture. Jobs wait for each other: a model uses every core, and as much memory as one may have here. The process stays for
    * the next job of the same model.
    *
-   * @throws AppError MODEL_UNAVAILABLE and what `ModelProcess.run` throws; the signal's reason.
+   * @throws AppError MODEL_UNAVAILABLE; what `ModelProcess.run` throws; the signal's reason.
    */
   run(model: ForeignModel, job: PictureJob): Promise<Raster>;
   /** Ends every process; calls under way reject. */

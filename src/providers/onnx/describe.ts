@@ -1,3 +1,4 @@
+import type { Effect } from '../../imaging/gate/gate.ts';
 import type { RestorationStage } from '../../imaging/pipeline.ts';
 import type { Manifest, ModelTask } from '../../inference/manifest.ts';
 import type { Capability, ModelOption, ProviderModel, ProviderParameter } from '../provider.ts';
@@ -7,8 +8,10 @@ interface TaskFacts {
   readonly capability: Capability;
   readonly stage: RestorationStage;
   readonly options: readonly ModelOption[];
-  /** What it did, for the owner of the photo. */
-  done(manifest: Manifest): string;
+  /** What it is there to change; the gate holds it to the rest. */
+  readonly effect: Effect;
+  /** What was asked of it, for the owner of the photo. */
+  asked(manifest: Manifest): string;
 }
 
 /** What a person is told of a model, by its task. */
@@ -17,27 +20,38 @@ export const TASK_FACTS: Readonly<Record<ModelTask, TaskFacts>> = {
     capability: 'DENOISE',
     stage: 'DENOISING',
     options: ['strength'],
-    done: ({ title }) => `Restored by ${title}, as asked for.`,
+    effect: 'redrawn',
+    asked: ({ title }) => `Restoring by ${title} was asked for.`,
   },
   upscale: {
     capability: 'UPSCALE',
     stage: 'UPSCALING',
     options: [],
-    done: ({ title, scale }) => `Enlarged ×${scale} by ${title}, as asked for.`,
+    // Not `size`: what enlarges old photos well takes their grain, blur and JPEG out with it.
+    effect: 'redrawn',
+    asked: ({ title, scale }) => `Enlarging ×${scale} by ${title} was asked for.`,
   },
   colourise: {
     capability: 'COLOURISE',
     stage: 'COLOURING',
     options: ['strength'],
-    done: ({ title }) => `Given colours by ${title}, as asked for. They are a guess.`,
+    effect: 'colours',
+    asked: ({ title }) => `Colours by ${title} were asked for; they are a guess.`,
   },
   fill: {
     capability: 'REPAIR',
     stage: 'REPAIRING',
     options: ['strength', 'mask'],
-    done: ({ title }) => `What the mask covers was filled by ${title}. It is a guess.`,
+    effect: 'places',
+    asked: ({ title }) => `Filling what the mask covers by ${title} was asked for; it is a guess.`,
   },
-  mask: { capability: 'REPAIR', stage: 'REPAIRING', options: [], done: ({ title }) => `Looked at by ${title}.` },
+  mask: {
+    capability: 'REPAIR',
+    stage: 'REPAIRING',
+    options: [],
+    effect: 'places',
+    asked: ({ title }) => `Finding damage by ${title} was asked for.`,
+  },
 };
 
 function parametersOf({ parameters }: Manifest): Record<string, ProviderParameter> {

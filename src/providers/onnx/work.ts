@@ -1,0 +1,39 @@
+import type { PlannedWork, StepOutcome } from '../../imaging/pipeline.ts';
+import { createRaster, type Raster } from '../../imaging/raster.ts';
+import { NoPicture } from '../../inference/foreign/process.ts';
+import type { Manifest } from '../../inference/manifest.ts';
+import { TASK_FACTS } from './describe.ts';
+
+/** Runs the model on the photo; `onTile` is told before each tile how many lie behind. */
+export type RunModel = (onTile: (done: number, total: number) => void) => Promise<Raster>;
+
+/** A model's work on a photo as one step, so that the gate judges it as it does the steps of Heirloom's own. */
+export function workOf(manifest: Manifest, strength: number, run: RunModel): PlannedWork {
+  const { name, task, scale } = manifest;
+  const { stage, effect, asked } = TASK_FACTS[task];
+  const nothing = scale === 1 && strength === 0;
+  return {
+    name,
+    stage,
+    effect,
+    plan: nothing
+      ? { run: false, reason: 'At strength 0 the photo stays as it is.' }
+      : {
+          run: true,
+          strength: scale === 1 ? strength : 1,
+          weight: 1,
+          reason: asked(manifest),
+          demanded: task === 'fill',
+        },
+    run: (input, onProgress) =>
+      run((done, total) => onProgress(done / Math.max(1, total))).catch((error: unknown) => {
+        if (error instanceof NoPicture) return useless(error, manifest, input);
+        throw error;
+      }),
+  };
+}
+
+function useless({ message }: NoPicture, { scale }: Manifest, input: Raster): StepOutcome {
+  const shape = { ...input, width: input.width * scale, height: input.height * scale };
+  return { raster: scale === 1 ? input : createRaster(shape), useless: `it ${message}` };
+}
