@@ -5,7 +5,7 @@ import { measure } from '../src/imaging/measure/measure.ts';
 import { NO_NETS } from '../src/imaging/nets.ts';
 import { runPipeline, type Step } from '../src/imaging/pipeline.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
-import { createRaster, type Raster } from '../src/imaging/raster.ts';
+import { channelsFrom, createRaster, type Raster } from '../src/imaging/raster.ts';
 import type { GateMeasure } from '../src/imaging/report.ts';
 import { denoise } from '../src/imaging/steps/denoise.ts';
 import {
@@ -226,6 +226,8 @@ describe('what the gate measures', () => {
     const wanted = createRaster(hard);
     wanted.data.forEach((_level, i) => (wanted.data[i] = (grey.data[Math.floor(i / 3)]! + hard.data[i]!) / 2 + 0.5));
     expect(raster.data).toEqual(wanted.data);
+    // Transparency stays where it is.
+    expect(channelsFrom({ channels: 2 }, { channels: 4 })).toEqual([0, 0, 0, 1]);
   });
 
   it('takes nothing of work that is known to be useless, however well it compares', async () => {

@@ -71,6 +71,8 @@ describe('models of one’s own, through the API', () => {
     expect(result.report.steps).toEqual([
       expect.objectContaining({ name: 'esrgan-2x', ran: true, reason: expect.stringContaining('×2') }),
     ]);
+    expect(result.report.gate).toMatchObject({ verdict: expect.stringMatching(/^(PASSED|LOWERED)$/) });
+    expect(result.report.gate.measures.length).toBeGreaterThan(3);
     expect(result.runs[0]).toMatchObject({ provider: 'onnx', error: null });
   });
 
@@ -94,10 +96,14 @@ describe('models of one’s own, through the API', () => {
       token,
     );
     expect(errors[0]?.extensions.code).toBe('MODEL_UNAVAILABLE');
-    const result = await app.ended(await submit('onnx/nan', await photo(100)), token);
+    const sent = await photo(100);
+    const result = await app.ended(await submit('onnx/nan', sent), token);
     expect(result).toMatchObject({ status: 'SUCCEEDED', error: null, width: 100, height: 100 });
     expect(result.report.gate).toMatchObject({ verdict: 'REFUSED', reason: expect.stringContaining('as it was') });
     expect(result.report.steps[0]).toMatchObject({ ran: false, reason: expect.stringContaining('no numbers') });
+    // Not compressed a second time: the very pixels that came in.
+    const kept = Buffer.from(await (await fetch(result.url)).arrayBuffer());
+    expect((await sharp(kept).raw().toBuffer()).equals(await sharp(sent).raw().toBuffer())).toBe(true);
   });
 
   it('tell how far they are, tile by tile, and a cancel ends the process', async () => {
