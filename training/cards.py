@@ -55,3 +55,19 @@ CARDS = {
         'cost': 300,
     },
 }
+
+RESTORE_LIMITS = (
+    'Grain larger than about two pixels stays in part. Texture that is as fine and as faint as the grain goes with it. Blur is left '
+    'alone on purpose. Told of more grain than there is, it smooths.'
+)
+
+# What each net cannot do; for its model card.
+LIMITS = {
+    'restore-best': RESTORE_LIMITS,
+    'restore-fast': RESTORE_LIMITS,
+    'mask': 'On sharp photos it takes fine bright or dark lines of the scene, such as snow in clefts, twigs and glints, for damage: heirloom '
+    'asks it unasked only where a photo is soft, grainy or faded. Stains, tears and faint veils are not found, nor is damage wider than about '
+    'eight pixels: a large scan is looked at on reduced copies, too.',
+    'upscale-2x': 'It makes edges and lines crisp, and invents nothing: what the small picture does not show is not there afterwards. Of a '
+    'grainy or strongly compressed picture it enlarges grain and blocks: take these out first, as the model `auto` does.',
+}

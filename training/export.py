@@ -1,4 +1,4 @@
-"""Writes a trained net as ONNX with its manifest, as Heirloom loads it.
+"""Writes a trained net as ONNX with its manifest, as Heirloom loads it, and its model card.
 
     python3 training/export.py restore-best --runs training/runs --models models
 
@@ -16,8 +16,10 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from cards import CARDS
+from cards import CARDS, LIMITS
 from nets import NETS
+from pictures import load_manifest
+from train import BATCH
 
 # Weights with fewer elements than this stay as they are.
 SMALL = 256
@@ -57,6 +59,36 @@ def commit():
         return subprocess.run(['git', 'rev-parse', '--short=12', 'HEAD'], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return 'unknown'
+
+
+def last_figures(runs, net):
+    """The last line of the log that says how good the net was on pictures that it was not trained on."""
+    with open(os.path.join(runs, f'{net}.log')) as log:
+        lines = [line.strip() for line in log if line.startswith('step') and 'loss' not in line]
+    return lines[-1].split(' ', 2)[2] if lines else 'not measured'
+
+
+def card_of(manifest, runs, parameters, step):
+    """The model card: what a stranger has to know before trusting the net."""
+    name = manifest['name']
+    photos = len(load_manifest()['train'])
+    return f"""# {name}: {manifest['title']}
+
+{manifest['description']}
+
+| | |
+|---|---|
+| shape | U-Net at 1/2, 1/4 and 1/8 of the resolution (`training/nets.py`), {parameters:,} parameters, {manifest['bytes']:,} bytes |
+| trained on | {photos} photographs, CC0, reduced (`training/data.json`), and generated pictures; damage drawn on the fly (`training/samples.py`) |
+| run | {step:,} steps of {BATCH[name]} samples, from nothing, seed 1, log in `training/logs/{name}.log` |
+| exported at | commit {commit()} |
+| on {len(load_manifest()['validate'])} photographs that it never saw | {last_figures(runs, name)} |
+| licence | {manifest['licence']} |
+
+**What it cannot do.** {LIMITS[name]}
+
+The figures are those of the training's own damage; what the service makes of photographs with it stands in the README (`npm run quality`).
+"""
 
 
 def main():
@@ -108,7 +140,10 @@ def main():
     with open(os.path.join(args.models, f'{args.net}.json'), 'w') as file:
         json.dump(manifest, file, indent=2)
         file.write('\n')
-    print(f'{path}: {len(content)} bytes, {sum(p.numel() for p in net.parameters())} parameters, step {saved["step"]}')
+    parameters = sum(p.numel() for p in net.parameters())
+    with open(os.path.join(args.models, f'{args.net}.md'), 'w') as file:
+        file.write(card_of(manifest, args.runs, parameters, saved['step']))
+    print(f'{path}: {len(content)} bytes, {parameters} parameters, step {saved["step"]}')
 
 
 if __name__ == '__main__':

@@ -12,6 +12,8 @@ import os
 import time
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import torch
 
 from losses import LOSSES
@@ -45,6 +47,16 @@ def device():
     return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 
 
+def shipped_weights(path):
+    """What export.py has written: the weights are stored by their own names, most of them with half the digits."""
+    found = {}
+    for tensor in onnx.load(path).graph.initializer:
+        if tensor.name.startswith('net.'):
+            name = tensor.name[len('net.') :].removesuffix('.half')
+            found[name] = torch.from_numpy(onnx.numpy_helper.to_array(tensor).astype(np.float32))
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description='Trains one net.')
     parser.add_argument('net', choices=NETS)
@@ -54,7 +66,7 @@ def main():
     parser.add_argument('--rate', type=float, default=8e-4)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--workers', type=int, default=2)
-    parser.add_argument('--begin', help='weights to begin with instead of nothing: a file of training/checkpoints')
+    parser.add_argument('--begin', help='shipped weights to begin with instead of nothing: models/NAME.onnx')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     args = parser.parse_args()
 
@@ -69,7 +81,7 @@ def main():
     checkpoint = os.path.join(args.runs, f'{args.net}.pt')
     start = 0
     if args.begin:
-        begun = {name: weight.float() for name, weight in torch.load(args.begin, map_location=where).items()}
+        begun = shipped_weights(args.begin)
         net.load_state_dict(begun)
         average.load_state_dict(begun)
     if os.path.exists(checkpoint):
