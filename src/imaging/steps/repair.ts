@@ -25,7 +25,7 @@ function calling({ sharpness, noise, tone }: Measurements, hasNet: boolean): num
   if (!hasNet) return ramp(sharpness.blurSigma ?? 0, VERY_SOFT.from, VERY_SOFT.to);
   return Math.max(
     ramp(sharpness.typicalSigma ?? 0, SOFT.from, SOFT.to),
-    noise.confidence * ramp(noise.luma, GRAINY.from, GRAINY.to),
+    ramp(noise.sigma, GRAINY.from, GRAINY.to),
     ramp(tone.fade, FADED.from, FADED.to),
   );
 }
