@@ -101,7 +101,9 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
   const maxResultPixels = maxOutputMegapixels > 0 ? maxOutputMegapixels * 1e6 : Number.POSITIVE_INFINITY;
   const decoding = createGate({ capacity: DECODING_BYTES, places: Math.max(2, availableParallelism()) });
   const backgroundPixels = stack.adopt(createPixelPool({ size: 1, idleMs: 50 }), (pool) => pool.close());
-  const nets = stack.adopt(await openNets({ log, warmUp: config.warmUpModels }), (open) => open.close());
+  const nets = stack.adopt(await openNets({ log, use: config.useNets, warmUp: config.warmUpModels }), (open) =>
+    open.close(),
+  );
   const pixels = stack.adopt(createPixelPool(), (pool) => pool.close());
   const builtin = stack.adopt(createBuiltinProvider({ pixels, nets, maxResultPixels, decoding }), (provider) =>
     provider.close?.(),

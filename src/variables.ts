@@ -215,6 +215,12 @@ export const VARIABLES = {
     'cpu',
     'What models of your own run on, comma separated, the first that works: cuda, dml, coreml; cpu is always the last.',
   ),
+  useNets: variable(
+    'USE_NETS',
+    flag,
+    'true',
+    'Use the nets that ship with Heirloom; without them every step takes its classical way, in less time and memory.',
+  ),
   warmUpModels: variable(
     'WARM_UP_MODELS',
     flag,

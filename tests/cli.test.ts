@@ -102,7 +102,7 @@ describe('restore, with a service of its own', () => {
 
   it('is not used by another command, which would lose it half-way', async () => {
     const cwd = await folder();
-    await writeFile(join(cwd, 'one.jpg'), await jpeg(5, 1600, 1200));
+    await writeFile(join(cwd, 'one.jpg'), await jpeg(5, 1000, 750));
     await writeFile(join(cwd, 'two.jpg'), await jpeg(6));
     const first = startCli(['restore', 'one.jpg', '--upscale', '2'], { cwd });
     await first.said(/uploading/);

@@ -8,6 +8,14 @@ const PURPOSES: Readonly<Partial<Record<NetTask, string>>> = {
   upscale: 'enlarging',
 };
 
+/** The same where the operator wants none. */
+export function saySwitchedOff(tasks: readonly NetTask[]): string | undefined {
+  const missed = tasks.some((task) => PURPOSES[task] !== undefined);
+  return missed
+    ? 'The nets that ship with Heirloom are switched off (USE_NETS). Classical steps are used instead.'
+    : undefined;
+}
+
 const list = new Intl.ListFormat('en-GB');
 
 /**

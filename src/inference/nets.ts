@@ -2,11 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { NetTask, Nets, PictureNet, Quality } from '../imaging/nets.ts';
 import { abortable } from '../limits/abortable.ts';
 import type { Log } from '../log.ts';
-import { sayMissing } from './missing.ts';
+import { sayMissing, saySwitchedOff } from './missing.ts';
 import type { OwnNet } from './own-net.ts';
 import { createPictureNet } from './picture-net.ts';
 import type { NetFigures } from './protocol.ts';
-import { MODELS_FOLDER, problemOf, readShelf, type NetProblem } from './shelf.ts';
+import { MODELS_FOLDER, problemOf, readShelf, type NetProblem, type Shelf } from './shelf.ts';
 import { createInferenceThread } from './thread-handle.ts';
 
 /** What a net was found to be when it was loaded. */
@@ -33,6 +33,8 @@ export interface OwnNetsOptions {
   readonly log?: Log;
   /** Folder with the nets and their manifests. Default: `models/` of this package. */
   readonly folder?: string;
+  /** False: as if there were none. Default true. */
+  readonly use?: boolean;
   /** Load them now, and again whenever idle memory was given back. Default: when a photo needs them. */
   readonly warmUp?: boolean;
   /** The module that runs nets. Default `onnxruntime-node`. */
@@ -49,6 +51,8 @@ export interface OwnNetsOptions {
   readonly windowMs?: number;
 }
 
+const NOTHING: Shelf = { nets: [], problems: [] };
+
 /** Of the nets of a task, the cheapest first, the one for a quality. */
 const PICK: Readonly<Record<Quality, (count: number) => number>> = {
   FAST: () => 0,
@@ -60,6 +64,7 @@ const PICK: Readonly<Record<Quality, (count: number) => number>> = {
 export async function openNets({
   log,
   folder = MODELS_FOLDER,
+  use = true,
   warmUp = false,
   runtime = 'onnxruntime-node',
   threads = availableParallelism(),
@@ -68,7 +73,7 @@ export async function openNets({
   memory = 256e6,
   windowMs = 200,
 }: OwnNetsOptions = {}): Promise<OwnNets> {
-  const shelf = await readShelf(folder);
+  const shelf = use ? await readShelf(folder) : NOTHING;
   const problems = new Map(shelf.problems.map((problem) => [problem.name, problem]));
   const figures = new Map<string, NetFigures>();
   for (const { reason } of problems.values()) log?.warn({ reason }, 'a net is left out');
@@ -115,7 +120,7 @@ export async function openNets({
   }
 
   let tried: Promise<unknown> | undefined;
-  if (warmUp) tried = tryAll();
+  if (warmUp && use) tried = tryAll();
 
   async function ready(): Promise<void> {
     await (tried ??= tryAll());
@@ -131,6 +136,7 @@ export async function openNets({
     ready,
     async missing(tasks, signal) {
       await abortable(ready(), signal);
+      if (!use) return saySwitchedOff(tasks);
       return sayMissing(tasks, [...problems.values()], (task) => usable(task).length > 0);
     },
     tryAll,

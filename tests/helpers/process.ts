@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { assertNoSecretsStored, CANARY_ENV, watchLog } from './canaries.ts';
+import { WITHOUT_NETS } from './without-nets.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -48,7 +49,15 @@ export async function startProcess(
   const began = performance.now();
   const child = spawn(join(ROOT, 'node_modules/.bin/node'), ['src/main.ts'], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: dataDir, RETRY_DELAY_SECONDS: '0', ...CANARY_ENV, ...env },
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      DATA_DIR: dataDir,
+      RETRY_DELAY_SECONDS: '0',
+      ...CANARY_ENV,
+      ...WITHOUT_NETS,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...user,
   });

@@ -9,6 +9,7 @@ import { createLog } from '../../src/log.ts';
 import { openMechanisms } from '../../src/mechanisms.ts';
 import type { RestoreContext, RestoreRequest } from '../../src/providers/provider.ts';
 import { createFeatures, type Services } from '../../src/services.ts';
+import { WITHOUT_NETS } from './without-nets.ts';
 
 export interface Scripted {
   readonly services: Services;
@@ -30,7 +31,7 @@ export async function startScripted(
   script: (request: RestoreRequest, context: RestoreContext) => void | Promise<void>,
   env: Record<string, string> = {},
 ): Promise<Scripted> {
-  const config = readConfig({ DATA_DIR: dataDir, SHUTDOWN_GRACE_SECONDS: '0', ...env });
+  const config = readConfig({ DATA_DIR: dataDir, SHUTDOWN_GRACE_SECONDS: '0', ...WITHOUT_NETS, ...env });
   const log = createLog('silent');
   const stack = new AsyncDisposableStack();
   const mechanisms = await openMechanisms(config, log, stack);

@@ -1,8 +1,12 @@
 import { openNets } from '../../inference/nets.ts';
-import { ok, warning, type Finding } from './finding.ts';
+import { ok, warning, type Examined, type Finding } from './finding.ts';
 
 /** Loads each net that ships with Heirloom and tries it; without them the classical steps remain. */
-export async function* examineNets(): AsyncGenerator<Finding> {
+export async function* examineNets({ config }: Pick<Examined, 'config'>): AsyncGenerator<Finding> {
+  if (!config.useNets) {
+    yield ok('the nets are switched off (USE_NETS): photos are restored by classical steps alone');
+    return;
+  }
   const nets = await openNets();
   try {
     const found = await nets.tryAll();
