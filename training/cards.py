@@ -66,7 +66,7 @@ LIMITS = {
     'restore-best': RESTORE_LIMITS,
     'restore-fast': RESTORE_LIMITS,
     'mask': 'On sharp photos it takes fine bright or dark lines of the scene, such as snow in clefts, twigs and glints, for damage: heirloom '
-    'asks it unasked only where a photo is soft, grainy or faded. Stains, tears and faint veils are not found, nor is damage wider than about '
+    'asks it unasked only where a photo is soft or grainy. Stains, tears and faint veils are not found, nor is damage wider than about '
     'eight pixels: a large scan is looked at on reduced copies, too.',
     'upscale-2x': 'It makes edges and lines crisp, and invents nothing: what the small picture does not show is not there afterwards. Of a '
     'grainy or strongly compressed picture it enlarges grain and blocks: take these out first, as the model `auto` does.',

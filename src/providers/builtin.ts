@@ -39,7 +39,7 @@ const MODELS: readonly BuiltinModel[] = [
     name: 'auto',
     title: 'Automatic restoration',
     description:
-      'Measures noise, fading, colour cast and sharpness, and mends only what the photo calls for. Fills scratches and dust in soft, grainy and faded photos, where they can be told from what the photo shows. A photo without damage comes back as it is. Invents nothing.',
+      'Measures noise, fading, colour cast and sharpness, and mends only what the photo calls for. Fills scratches and dust in soft and grainy photos, where they can be told from what the photo shows. A photo without damage comes back as it is. Invents nothing.',
     capability: 'RESTORE',
     tags: ['default', 'offline'],
     options: ['strength', 'upscale', 'quality', 'repair', 'mask'],

@@ -27,7 +27,7 @@ export const QUALITY_DOCS: Record<Quality, string> = {
 
 /** What a person is told about each way to repair. */
 export const REPAIR_DOCS: Record<Repair, string> = {
-  AUTO: 'Where the photo is soft, grainy or faded, as old ones are, or where you have picked the model for just that.',
+  AUTO: 'Where the photo is soft or grainy, as old ones are, or where you have picked the model for just that.',
   OFF: 'Never.',
   FORCE: 'Always.',
 };

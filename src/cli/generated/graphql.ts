@@ -109,7 +109,7 @@ export type Quality =
 
 /** Whether scratches and dust are looked for and filled. */
 export type Repair =
-  /** Where the photo is soft, grainy or faded, as old ones are, or where you have picked the model for just that. */
+  /** Where the photo is soft or grainy, as old ones are, or where you have picked the model for just that. */
   | 'AUTO'
   /** Always. */
   | 'FORCE'

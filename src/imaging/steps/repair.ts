@@ -7,12 +7,11 @@ import type { Raster } from '../raster.ts';
 import { STRENGTH_ZERO } from './strength-zero.ts';
 
 /**
- * A photo has to be soft, grainy or faded before damage is looked for unasked: a crisp one has wires, hair and jewellery that
+ * A photo has to be soft or grainy before damage is looked for unasked: a crisp one, faded or not, has wires, hair and jewellery that
  * look the same. Blur of the typical edge in pixels, since scratches are sharp themselves; σ of the grain in 8-bit levels.
  */
 const SOFT = { from: 0.75, to: 1.05 } as const;
 const GRAINY = { from: 3, to: 6 } as const;
-const FADED = { from: 0.1, to: 0.5 } as const;
 /** Without a net, what is fine in a picture is told from damage only where nothing in it is sharp. */
 const VERY_SOFT = { from: 1.15, to: 1.4 } as const;
 /** Share of the picture beyond which it is rather its content that was found: unasked, asked for, and without a net. */
@@ -21,13 +20,9 @@ const MOST = { AUTO: 0.06, FORCE: 0.15, classical: 0.055 } as const;
 const COST_OF_FILLING = 90;
 
 /** How sure it is that fine lines and specks are not what the photo shows, 0–1. */
-function calling({ sharpness, noise, tone }: Measurements, hasNet: boolean): number {
+function calling({ sharpness, noise }: Measurements, hasNet: boolean): number {
   if (!hasNet) return ramp(sharpness.blurSigma ?? 0, VERY_SOFT.from, VERY_SOFT.to);
-  return Math.max(
-    ramp(sharpness.typicalSigma ?? 0, SOFT.from, SOFT.to),
-    ramp(noise.sigma, GRAINY.from, GRAINY.to),
-    ramp(tone.fade, FADED.from, FADED.to),
-  );
+  return Math.max(ramp(sharpness.typicalSigma ?? 0, SOFT.from, SOFT.to), ramp(noise.sigma, GRAINY.from, GRAINY.to));
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
