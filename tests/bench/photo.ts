@@ -5,6 +5,7 @@ import { createBare } from './bare.ts';
 import { median, type Figure } from './figure.ts';
 import { restore } from './restore.ts';
 import { freshBytes, scan } from './scan.ts';
+import { WITHOUT_NETS } from '../helpers/without-nets.ts';
 import { guest, startService } from './service.ts';
 
 const CORES = availableParallelism();
@@ -19,7 +20,7 @@ export const photo: Figure = {
     const folder = join(dir, 'bare');
     await mkdir(folder);
     const bare = createBare(folder);
-    const service = await startService(join(dir, 'data'), { LOG_LEVEL: 'warn' });
+    const service = await startService(join(dir, 'data'), { LOG_LEVEL: 'warn', ...WITHOUT_NETS });
     try {
       const token = await guest(service.url);
       for (let warming = 0; warming < WARMING; warming++) {
@@ -44,7 +45,7 @@ export const photo: Figure = {
       const peak = await service.peakRss();
       return [
         {
-          what: 'A 12-megapixel JPEG through `auto`, upload and renditions included',
+          what: 'A 12-megapixel JPEG through `auto` without nets, upload and renditions included',
           against: 'the same inspection, steps, encoding and renditions called bare in one process',
           value: median(ratios),
           unit: '×',
@@ -53,7 +54,7 @@ export const photo: Figure = {
           rounds: ratios,
         },
         {
-          what: `A 12-megapixel JPEG through \`auto\` on ${CORES} cores`,
+          what: `A 12-megapixel JPEG through \`auto\` without nets on ${CORES} cores`,
           against: null,
           value: seconds,
           unit: 's',
