@@ -63,10 +63,7 @@ def scene(rng, clean, side):
     photographs by heart."""
     if rng.random() < 0.35:
         wide = int(side * rng.uniform(0.5, 0.95)) if rng.random() < 0.4 else int(side * rng.uniform(1.05, 1.8))
-        try:
-            picture = damage.resized(crop(rng, clean, wide), side)
-        except ValueError:
-            picture = crop(rng, clean, side)
+        picture = damage.resized(crop(rng, clean, wide), side)
     else:
         picture = crop(rng, clean, side)
     if rng.random() < 0.3:

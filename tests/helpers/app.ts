@@ -5,8 +5,8 @@ import { onTestFinished } from 'vitest';
 import { createApp, type App } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
-import { assertNoSecrets, assertNoSecretsStored, CANARY_ENV, watchLog } from './canaries.ts';
-import { WITHOUT_NETS } from './without-nets.ts';
+import { assertNoSecrets, assertNoSecretsStored, watchLog } from './canaries.ts';
+import { SERVICE_ENV } from './service-env.ts';
 
 export interface GraphQLAnswer {
   status: number;
@@ -113,14 +113,7 @@ const LEVELS: Record<string, number> = { trace: 10, debug: 20, info: 30, warn: 4
  */
 export async function startApp(env: Record<string, string> = {}, lines: string[] = []): Promise<TestApp> {
   const dataDir = env['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'heirloom-test-')));
-  const config = readConfig({
-    PORT: '0',
-    DATA_DIR: dataDir,
-    RETRY_DELAY_SECONDS: '0',
-    ...CANARY_ENV,
-    ...WITHOUT_NETS,
-    ...env,
-  });
+  const config = readConfig({ ...SERVICE_ENV, DATA_DIR: dataDir, ...env });
   const watch = watchLog('the log');
   const wanted = LEVELS[env['LOG_LEVEL'] ?? 'silent'] ?? Infinity;
   const write = (line: string): void => {

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { assertNoSecretsStored, CANARY_ENV, watchLog } from './canaries.ts';
-import { WITHOUT_NETS } from './without-nets.ts';
+import { assertNoSecretsStored, watchLog } from './canaries.ts';
+import { SERVICE_ENV } from './service-env.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -49,15 +49,7 @@ export async function startProcess(
   const began = performance.now();
   const child = spawn(join(ROOT, 'node_modules/.bin/node'), ['src/main.ts'], {
     cwd: ROOT,
-    env: {
-      PATH: process.env['PATH'],
-      PORT: '0',
-      DATA_DIR: dataDir,
-      RETRY_DELAY_SECONDS: '0',
-      ...CANARY_ENV,
-      ...WITHOUT_NETS,
-      ...env,
-    },
+    env: { PATH: process.env['PATH'], ...SERVICE_ENV, DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...user,
   });

@@ -14,15 +14,13 @@ export type Effect = 'grain' | 'blocks' | 'places' | 'tone' | 'detail' | 'size' 
 /** The sums of a comparison with what follows from them. */
 export interface Comparison {
   readonly sums: HarmSums;
-  /** Contrast at low frequencies after against before; 1 = the same. */
-  readonly gain: number;
   /** At full size and at half of it. */
   readonly fine: readonly FineChange[];
 }
 
 export function comparisonOf(sums: HarmSums): Comparison {
   const gain = gainOf(sums.cells);
-  return { sums, gain, fine: sums.fine.map((one) => fineChange(one, gain)) };
+  return { sums, fine: sums.fine.map((one) => fineChange(one, gain)) };
 }
 
 export interface Measure {
