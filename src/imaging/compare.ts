@@ -1,4 +1,5 @@
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
+import { metadataOf } from './company.ts';
 import { openImage } from './decode.ts';
 import { mostChanged, type Region } from './most-changed.ts';
 import { writePicture } from './write.ts';
@@ -29,7 +30,7 @@ const DETAIL_SHAPE = 0.5;
 
 /** How large a picture is when it is shown upright. */
 export async function uprightSize(image: Sharp): Promise<Size> {
-  const { width, height, autoOrient } = await image.metadata();
+  const { width, height, autoOrient } = await metadataOf(image);
   return autoOrient ?? { width, height };
 }
 

@@ -1,6 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { readBmp } from './bmp.ts';
+import { metadataOf } from './company.ts';
 import { DECODE_SECONDS, STORED_LIMITS, pixelLimit, type ImageLimits } from './limits.ts';
 
 export interface OpenOptions {
@@ -59,7 +60,7 @@ export async function openImage(
   }
   const input = await inputOf(path, format);
   const image = sharp(input, { failOn, limitInputPixels, autoOrient, sequentialRead: true, pages: 1 });
-  const { space, hasProfile } = await image.metadata();
+  const { space, hasProfile } = await metadataOf(image);
   signal?.throwIfAborted();
   // sharp turns profiled 16-bit colour into P3 and leaves it there, unlabelled; this takes it on to sRGB.
   if (space === 'rgb16' && hasProfile) image.withIccProfile('srgb', { attach: false });

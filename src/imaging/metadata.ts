@@ -1,4 +1,5 @@
 import sharp, { type Exif as SharpExif, type Sharp } from 'sharp';
+import { metadataOf } from './company.ts';
 import { ALL_TAGS, PUBLIC_TAGS } from './exif-tags.ts';
 import { readExif, type Exif } from './exif.ts';
 
@@ -47,9 +48,7 @@ const upright = (xmp: string) => xmp.replace(/(tiff:Orientation(?:\s*=\s*["']|\s
  */
 export async function metadataFrom(path: string, policy: MetadataPolicy): Promise<CarriedMetadata> {
   if (policy === 'STRIP_ALL') return {};
-  const found = await sharp(path, { limitInputPixels: false })
-    .metadata()
-    .catch(() => null);
+  const found = await metadataOf(sharp(path, { limitInputPixels: false })).catch(() => null);
   if (found === null) return {};
   const { density, xmpAsString } = found;
   const exif = chosen(readExif(found.exif), policy === 'KEEP' ? ALL_TAGS : PUBLIC_TAGS);

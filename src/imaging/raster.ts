@@ -1,5 +1,6 @@
 import type { Sharp } from 'sharp';
 import { collectGarbage } from './collect.ts';
+import { metadataOf } from './company.ts';
 
 export type Channels = 1 | 2 | 3 | 4;
 export type Depth = 8 | 16;
@@ -84,7 +85,7 @@ export function maxSample({ depth }: Pick<Raster, 'depth'>): number {
  */
 export async function readRaster(image: Sharp, signal?: AbortSignal): Promise<Raster> {
   signal?.throwIfAborted();
-  const meta = await image.metadata();
+  const meta = await metadataOf(image);
   const wide = meta.depth !== 'uchar';
   const grey = (meta.space === 'b-w' || meta.space === 'grey16') && (wide || !meta.hasAlpha);
   const decoded = await image

@@ -1,3 +1,4 @@
+import { metadataOf } from '../company.ts';
 import { openImage, type OpenOptions } from '../decode.ts';
 import { decodingBytes, type WhenRoom } from '../decoding-bytes.ts';
 import { inspectHeader } from '../inspect.ts';
@@ -37,7 +38,7 @@ export async function survey(path: string, format: string, options: SurveyOption
   const header = await inspectHeader(path, limits, { signal });
   const { detail, whole, width, height } = await whenRoom(decodingBytes(header), async () => {
     const image = await openImage(path, format, options);
-    const { autoOrient } = await image.metadata();
+    const { autoOrient } = await metadataOf(image);
     const middle = middleOf(autoOrient.width, autoOrient.height);
     return {
       ...autoOrient,

@@ -1,5 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { metadataOf } from '../company.ts';
 import type { EncodedResult, EncodeOptions, ResultFormat } from '../encode.ts';
 import { FORMATS } from '../limits.ts';
 import { metadataFrom, type CarriedMetadata } from '../metadata.ts';
@@ -30,7 +31,7 @@ export async function writeUnchanged(options: EncodeOptions, path: string): Prom
   const { format } = original;
   if (!isResultFormat(format) || quality !== undefined) return null;
   if (outputFormat !== 'ORIGINAL' && outputFormat.toLowerCase() !== format) return null;
-  const found = await sharp(original.path, { limitInputPixels: false }).metadata();
+  const found = await metadataOf(sharp(original.path, { limitInputPixels: false }));
   signal?.throwIfAborted();
   if (found.space === 'cmyk' || (found.pages ?? 1) > 1 || (found.orientation ?? 1) !== 1) return null;
   const carried = await metadataFrom(original.path, metadataPolicy);

@@ -1,0 +1,18 @@
+import { AppError } from '../errors.ts';
+import { inspectImage } from './inspect.ts';
+import type { ImageLimits } from './limits.ts';
+import type { Opinion } from './second-opinion.ts';
+import { configureSharp } from './sharp.ts';
+
+/** The process of `secondOpinion`: judges one picture and says so. Its arguments are the path and the limits as JSON. */
+const [, , path = '', limits = '{}'] = process.argv;
+configureSharp();
+const opinion = await inspectImage(path, JSON.parse(limits) as ImageLimits).then(
+  (): Opinion => null,
+  (error: unknown): Opinion => {
+    if (!(error instanceof AppError)) throw error;
+    const words = error.cause instanceof Error ? error.cause.message : '';
+    return { code: error.code, message: error.message, words };
+  },
+);
+process.stdout.write(JSON.stringify(opinion));
