@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openImage } from '../../src/imaging/decode.ts';
 import { encodeResult } from '../../src/imaging/encode.ts';
+import { fileQuality } from '../../src/imaging/file-quality.ts';
 import { inspectImage } from '../../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS } from '../../src/imaging/limits.ts';
 import { measure } from '../../src/imaging/measure/measure.ts';
@@ -12,6 +13,7 @@ import { createPixelPool } from '../../src/imaging/pixels/pool.ts';
 import { readRaster } from '../../src/imaging/raster.ts';
 import { makeRenditions, type RenditionName } from '../../src/imaging/renditions.ts';
 import { configureSharp } from '../../src/imaging/sharp.ts';
+import { repair } from '../../src/imaging/steps/repair.ts';
 import { denoise } from '../../src/imaging/steps/denoise.ts';
 import { sharpen } from '../../src/imaging/steps/sharpen.ts';
 import { tone } from '../../src/imaging/steps/tone.ts';
@@ -34,11 +36,11 @@ export function createBare(dir: string): { restore(jpeg: Buffer): Promise<number
       await inspectImage(path, DEFAULT_LIMITS);
       const made = await makeRenditions(path, 'jpeg', NAMES, dir);
       const input = await readRaster(await openImage(path, 'jpeg'));
-      const { raster } = await runPipeline([denoise, tone, sharpen, upscale], input, {
+      const { raster } = await runPipeline([repair, denoise, tone, sharpen, upscale], input, {
         signal,
         pixels,
         nets: NO_NETS,
-        measurements: await measure(input, { pixels, signal }),
+        measurements: await measure(input, { pixels, signal, fileQuality: await fileQuality(path, 'jpeg', signal) }),
         options: { strength: 1, upscale: 1 },
         onProgress: () => {},
       });

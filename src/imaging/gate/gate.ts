@@ -46,6 +46,8 @@ const SHARES: Readonly<Record<Quality, readonly number[]>> = {
   BALANCED: [0.5],
   BEST: [0.7, 0.4, 0.2],
 };
+/** Work whose harm may be in one place alone. */
+const LOCAL: ReadonlySet<Effect> = new Set(['places', 'redrawn', 'colours']);
 /** A multiple of what the kernels look at together. */
 const TILE = 256;
 /** PSNR in dB from which a result is the photo again, for every purpose. */
@@ -57,12 +59,13 @@ export function createGate({ pixels, quality }: { pixels: PixelPool; quality: Qu
     const { before } = work;
     const { width, height } = before;
     if (!isMultiple(before, after)) return [misfit(work)];
+    const everywhere = LOCAL.has(work.effect);
     const parts = await pixels.run(
       'harm',
-      { before, after },
+      { before, after, everywhere },
       { width, height, tileWidth: TILE, tileHeight: TILE, signal },
     );
-    return measuresOf(work, comparisonOf(addHarm(parts)));
+    return measuresOf(work, comparisonOf(addHarm(parts.filter((part) => part !== undefined))));
   }
 
   /** The picture without the work: itself, or enlarged plainly. */

@@ -39,7 +39,7 @@ export function fillBiharmonic({ source, target, mask }: FillBiharmonicInput, ti
     for (let k = 0; k < matrix.knownAt.length; k++) {
       b[matrix.knownRow[k]!]! -= matrix.knownFactor[k]! * data[matrix.knownAt[k]! * channels + c]!;
     }
-    conjugateGradient(matrix, x, b, top / 4000);
+    conjugateGradient(matrix, x, b, top / 500);
     for (let y = tile.y0; y < tile.y1; y++) {
       for (let px = tile.x0; px < tile.x1; px++) {
         const i = index[(y - from.y0) * stride + px - from.x0]!;

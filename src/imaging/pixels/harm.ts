@@ -9,6 +9,8 @@ export interface HarmInput {
   readonly before: Raster;
   /** As large as `before`, or a whole number of times as large. */
   readonly after: Raster;
+  /** Whether every tile counts, however large the picture: where the work was done in places. */
+  readonly everywhere: boolean;
 }
 
 /** What changed between two pictures, in sums that add up over tiles. Levels are 0–255. */
@@ -22,11 +24,24 @@ export interface HarmSums {
 /** Even, so that pairs of pixels are the same in every tile. */
 const HALO = 4;
 
-/** Pixels from which every second tile is enough for fine structure and displacement, which are the same all over a picture. */
-const LARGE = 2e6;
+/** Side of the squares of which some are left out. */
+const SQUARE = 256;
+/** Pixels from which every second square says what the whole picture would, and from which every fourth does. */
+const HALF = 2e6;
+const QUARTER = 8e6;
 
-/** Compares two pictures on one tile, which begins at a multiple of 64 and ends there or at the edge. */
-export function harmTile({ before, after }: HarmInput, tile: Tile): HarmSums {
+/** Whether a tile is one of those that stand for all: of any two, or four, squares that lie together one is. */
+function isLookedAt({ before, everywhere }: HarmInput, { x0, y0 }: Tile): boolean {
+  const pixels = before.width * before.height;
+  if (everywhere || pixels <= HALF) return true;
+  const [column, row] = [Math.floor(x0 / SQUARE), Math.floor(y0 / SQUARE)];
+  return pixels <= QUARTER ? (column + row) % 2 === 0 : (column + 2 * row) % 4 === 0;
+}
+
+/** Compares two pictures on one tile, which begins at a multiple of 64 and ends there or at the edge; undefined where it need not count. */
+export function harmTile(input: HarmInput, tile: Tile): HarmSums | undefined {
+  if (!isLookedAt(input, tile)) return undefined;
+  const { before, after } = input;
   const from = growTile(tile, HALO, before.width, before.height);
   const area = {
     width: from.x1 - from.x0,
@@ -40,8 +55,6 @@ export function harmTile({ before, after }: HarmInput, tile: Tile): HarmSums {
   const b = readReduced(after, from, Math.round(after.width / before.width));
   const sums: HarmSums = { cells: emptyCells(), fine: [emptyFine(), emptyFine()], shift: emptyShift() };
   addCells(sums.cells, a, b, area);
-  const position = tile.x0 / (tile.x1 - tile.x0) + tile.y0 / (tile.y1 - tile.y0);
-  if (before.width * before.height > LARGE && Math.round(position) % 2 === 1) return sums;
   addFine(sums.fine[0], a[0]!, b[0]!, area);
   const half = halve(area);
   const [softA, softB] = [half.plane(a[0]!), half.plane(b[0]!)];

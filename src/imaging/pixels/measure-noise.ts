@@ -1,6 +1,7 @@
 import { colourChannels, type Raster } from '../raster.ts';
 import { forwardDct, type Block } from './dct.ts';
 import { readPlanes, type Plane } from './planes.ts';
+import { nthSmallest } from './nth-smallest.ts';
 import type { Tile } from './tile.ts';
 
 export interface NoiseInput {
@@ -101,10 +102,14 @@ function lowFrequencies(dct: Block): number {
 
 /** Robust σ of each coefficient: the 80th percentile, which JPEG's zeros do not pull down as they do the median. */
 function spectrum(coefficients: Float32Array, blocks: readonly number[], plane: number, count: number): number[] {
-  const values = new Float32Array(blocks.length);
-  return Array.from({ length: 64 }, (_, k) => {
-    blocks.forEach((n, i) => (values[i] = Math.abs(coefficients[(n * count + plane) * 64 + k]!)));
-    values.sort();
-    return (values[Math.floor(values.length * 0.8)] ?? 0) / 1.2816;
-  });
+  const { length } = blocks;
+  const values = new Float32Array(64 * length);
+  for (let i = 0; i < length; i++) {
+    const from = (blocks[i]! * count + plane) * 64;
+    for (let k = 0; k < 64; k++) values[k * length + i] = Math.abs(coefficients[from + k]!);
+  }
+  const rank = Math.floor(length * 0.8);
+  return Array.from({ length: 64 }, (_, k) =>
+    length === 0 ? 0 : nthSmallest(values.subarray(k * length, (k + 1) * length), rank) / 1.2816,
+  );
 }
