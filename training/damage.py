@@ -79,28 +79,49 @@ def path(rng, x, y, length, wander, steps=14):
     return points
 
 
+def tint(rng, bright):
+    """Light like the paper under the picture, or dark like dirt upon it; `bright` = how likely it is light."""
+    level = rng.uniform(0.75, 1) if rng.random() < bright else rng.uniform(0, 0.25)
+    return np.clip(level + rng.normal(size=3) * 0.03, 0, 1)
+
+
 def drawn_damage(rng, height, width, amount):
-    """Cover of scratches, hairs and dust, 0-1 [height, width]; `amount` 1 = about 70 specks and 6 lines in 0.4 megapixels."""
+    """Cover of scratches, hairs and dust, 0-1 [height, width], and their colours [height, width, 3]; `amount` 1 = about 70 specks and 6
+    lines in 0.4 megapixels."""
     scale = 3
-    sheet = Image.new('L', (width * scale, height * scale), 0)
-    draw = ImageDraw.Draw(sheet)
+    sheet, colours = Image.new('L', (width * scale, height * scale), 0), Image.new('RGB', (width, height))
+    draw, paint = ImageDraw.Draw(sheet), ImageDraw.Draw(colours)
     area = height * width / 0.4e6
     side = scale * np.hypot(height, width)
 
     def somewhere():
         return rng.uniform(0, width * scale), rng.uniform(0, height * scale)
 
+    def stroke(points, bright, fill, wide):
+        """A line with round ends. Its colour reaches a little further than its cover, so that no rim is of another one."""
+        ends = (points[0], points[-1])
+        draw.line(points, fill=int(fill), width=max(1, int(scale * wide)), joint='curve')
+        for x, y in ends:
+            r = scale * wide / 2
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=int(fill))
+        colour = tuple(int(255 * c + 0.5) for c in tint(rng, bright))
+        paint.line([(x / scale, y / scale) for x, y in points], fill=colour, width=int(wide) + 4)
+        for x, y in ends:
+            r = wide / 2 + 2
+            paint.ellipse((x / scale - r, y / scale - r, x / scale + r, y / scale + r), fill=colour)
+
     for _ in range(rng.poisson(6 * area * amount + 0.5)):
         points = path(rng, *somewhere(), rng.uniform(0.3, 1.6) * side, rng.uniform(0, 0.12))
-        draw.line(points, fill=int(rng.uniform(120, 255)), width=max(1, int(scale * rng.uniform(0.7, 3.2))), joint='curve')
+        stroke(points, 0.85, rng.uniform(120, 255), rng.uniform(0.7, 3.2))
     for _ in range(rng.poisson(8 * area * amount + 0.3)):
         points = path(rng, *somewhere(), scale * rng.uniform(10, 90), rng.uniform(0.1, 0.7))
-        draw.line(points, fill=int(rng.uniform(120, 255)), width=max(1, int(scale * rng.uniform(0.6, 1.8))), joint='curve')
+        stroke(points, 0.5, rng.uniform(120, 255), rng.uniform(0.6, 1.8))
     for _ in range(rng.poisson(70 * area * amount)):
         x, y = somewhere()
-        a, b = scale * rng.uniform(0.5, 1.2, 2) * (rng.uniform(1, 3.5) if rng.random() < 0.2 else 1)
-        draw.ellipse((x - a, y - b, x + a, y + b), fill=int(rng.uniform(140, 255)))
-    return np.asarray(sheet.resize((width, height), Image.BOX)).astype(np.float32) / 255
+        turn, far = rng.uniform(0, 2 * np.pi), scale * rng.uniform(0, 1.5)
+        stroke([(x, y), (x + far * np.cos(turn), y + far * np.sin(turn))], 0.7, rng.uniform(140, 255), rng.uniform(1, 4.2))
+    cover = np.asarray(sheet.resize((width, height), Image.BOX)).astype(np.float32) / 255
+    return cover, np.asarray(colours).astype(np.float32) / 255
 
 
 def resized(picture, side):
@@ -125,10 +146,13 @@ def overlaid(rng, picture, other):
         field = blur(rng.normal(size=(height, width)).astype(np.float32), rng.uniform(1.5, 6))
         field /= max(float(field.std()), 1e-6)
         cover = np.clip((field - rng.uniform(0.6, 1.8)) * rng.uniform(2, 8), 0, 1)
-    # Textures of a scene; most often lit so that they stand out as damage would.
+    # Textures of a scene; most often lit so that they stand out as damage would, but never as even as that.
     if rng.random() < 0.6:
-        level = rng.uniform(0.75, 1) if rng.random() < 0.6 else rng.uniform(0, 0.25)
-        other = np.clip(level + (other - other.mean()) * rng.uniform(0.15, 0.8), 0, 1)
+        level = rng.uniform(0.65, 0.95) if rng.random() < 0.6 else rng.uniform(0.05, 0.35)
+        contrast = max(0.08, float(other.std()) * rng.uniform(0.4, 0.9)) / max(float(other.std()), 0.02)
+        other = np.clip(level + (other - other.mean()) * contrast, 0, 1)
+    # A lens has drawn them: no edge in a scene is as sharp as that of a scratch.
+    cover = blur(cover, rng.uniform(0.35, 0.9))
     return (picture + cover[..., None] * (other - picture)).astype(np.float32)
 
 
@@ -148,14 +172,9 @@ def film_damage(rng, masks, height, width):
     return np.zeros((height, width), np.float32)
 
 
-def covered(rng, picture, cover):
-    """The picture under damage of one or two colours, bright more often than dark."""
-    def colour():
-        level = rng.uniform(0.75, 1) if rng.random() < 0.7 else rng.uniform(0, 0.25)
-        return np.clip(level + rng.normal(size=3) * 0.03, 0, 1).astype(np.float32)
-
-    out = picture + cover[..., None] * (colour() - picture)
-    return np.clip(out, 0, 1).astype(np.float32)
+def covered(picture, cover, colours):
+    """The picture under damage."""
+    return np.clip(picture + cover[..., None] * (colours - picture), 0, 1).astype(np.float32)
 
 
 def found_and_open(cover, before, after):

@@ -90,17 +90,19 @@ def mask_sample(seed, number, clean, masks, side=128):
         picture = damage.fade(rng, picture)
     if rng.random() < 0.5:
         picture = damage.blur(picture, rng.uniform(0.4, 1.8))
-    cover = np.zeros((side, side), np.float32)
+    cover, colours = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)
     if rng.random() < 0.65:
         kind = rng.random()
         if kind < 0.7:
-            cover = damage.drawn_damage(rng, side, side, rng.uniform(0.5, 4))
+            cover, colours = damage.drawn_damage(rng, side, side, rng.uniform(0.5, 4))
         if kind >= 0.5:
-            cover = np.maximum(cover, damage.film_damage(rng, masks, side, side))
+            film = damage.film_damage(rng, masks, side, side)
+            colours = np.where((film > cover)[..., None], damage.tint(rng, 0.7), colours)
+            cover = np.maximum(cover, film)
         if rng.random() < 0.3:
             cover = damage.blur(cover, rng.uniform(0.3, 0.7))
     before = picture
-    picture = damage.covered(rng, picture, cover)
+    picture = damage.covered(picture, cover, colours)
     target, unsure = damage.found_and_open(cover, before, picture)
     if rng.random() < 0.5:
         picture = damage.grain(rng, picture, rng.uniform(2, 20))

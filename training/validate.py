@@ -50,11 +50,13 @@ def validate_mask(net, crops, masks):
     for number, crop in enumerate(crops):
         clean = crop.astype(np.float32) / 255
         rng = np.random.default_rng(number)
-        cover = damage.drawn_damage(rng, *clean.shape[:2], 1)
+        cover, colours = damage.drawn_damage(rng, *clean.shape[:2], 1)
         piece = damage.film_damage(rng, masks, 400, 400)
-        cover[:400, :400] = np.maximum(cover[:400, :400], piece)
+        corner = np.s_[:400, :400]
+        colours[corner] = np.where((piece > cover[corner])[..., None], damage.tint(rng, 0.7), colours[corner])
+        cover[corner] = np.maximum(cover[corner], piece)
         for kind, base in (('sharp', clean), ('soft and grainy', damage.blur(clean, 1))):
-            picture = damage.covered(rng, base, cover)
+            picture = damage.covered(base, cover, colours)
             truth, unsure = damage.found_and_open(cover, base, picture)
             if kind != 'sharp':
                 picture = damage.grain(rng, picture, 10)
