@@ -2,6 +2,7 @@ import base from '../vitest.config.ts';
 
 /** Long, but neither memory nor times are measured in them that others could disturb. */
 const TOGETHER = [
+  'crash',
   'failpoints',
   'database',
   'fencing',
