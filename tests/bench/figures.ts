@@ -3,6 +3,7 @@ import { eventLoop } from './event-loop.ts';
 import { history } from './history.ts';
 import { idle } from './idle.ts';
 import { inference } from './inference.ts';
+import { large } from './large.ts';
 import { million } from './million.ts';
 import { photo } from './photo.ts';
 import { renditions } from './renditions.ts';
@@ -19,5 +20,6 @@ export const FIGURES: readonly Figure[] = [
   subscribers,
   eventLoop,
   inference,
+  large,
   idle,
 ];
