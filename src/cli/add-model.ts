@@ -64,6 +64,7 @@ export const addModelCommand = defineCommand({
     licence: text('SPDX', "The licence of its weights; by default the family's."),
     source: text('URL', 'Where it comes from.'),
     scale: choice(SCALES, 'How many times larger it makes a picture, where the file does not tell.'),
+    detector: text('NAME', 'For faces: the model that finds them; by default yunet.'),
     replace: flag('Put it in the place of one of the same name.'),
   },
   examples: ['heirloom models add RealESRGAN_x4plus.onnx --like real-esrgan --licence BSD-3-Clause'],

@@ -23,6 +23,7 @@ const STAGES: Record<RestorationStage, string> = {
   REPAIRING: 'filling scratches',
   DENOISING: 'removing noise',
   COLOURING: 'bringing colours back',
+  FACES: 'restoring faces',
   UPSCALING: 'enlarging',
   FINISHING: 'saving',
   UPLOADING: 'sending to the provider',

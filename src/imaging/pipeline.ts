@@ -15,6 +15,7 @@ export const RESTORATION_STAGES = [
   'REPAIRING',
   'DENOISING',
   'COLOURING',
+  'FACES',
   'UPSCALING',
   'FINISHING',
 ] as const;
@@ -111,6 +112,7 @@ const EFFECTS: Readonly<Record<RestorationStage, Effect>> = {
   REPAIRING: 'places',
   DENOISING: 'grain',
   COLOURING: 'tone',
+  FACES: 'faces',
   UPSCALING: 'size',
   FINISHING: 'detail',
 };
@@ -197,7 +199,8 @@ export async function runGated(
       tried.push({ ...asPlanned, judged });
       continue;
     }
-    const settled = effect === 'places';
+    // What is small in a large photo stays: it may be all that its owner wanted.
+    const settled = effect === 'places' || effect === 'faces';
     const resized = judged.raster.width !== raster.width;
     raster = judged.raster;
     // Without its raster, which is as large as the photo: only the last one is needed.

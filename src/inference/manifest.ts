@@ -9,6 +9,8 @@ export const TASKS = {
   mask: 'finds damage: the answer is one plane, 1 where the picture is damaged',
   fill: 'fills what a mask covers',
   colourise: 'gives a grey picture colours',
+  face: 'restores faces: each is given to it upright, by itself',
+  detect: 'finds faces for models of the task face; it has the outputs of YuNet',
 } as const;
 export type ModelTask = keyof typeof TASKS;
 
@@ -74,6 +76,8 @@ const schema = z
     inputs: z.strictObject({ image: tensorName, mask: tensorName.optional() }).default({ image: 'input' }),
     /** Names of the outputs in the file; others are left unread. */
     outputs: z.strictObject({ image: tensorName }).default({ image: 'output' }),
+    /** For the task face: the name of the manifest of the model that finds the faces. */
+    detector: name.optional(),
     parameters: z.record(tensorName, parameter).default({}),
     /** Milliseconds per megapixel of the input on a common machine. */
     cost: z.number().min(0),
@@ -88,6 +92,12 @@ const schema = z
       context.addIssue({ code: 'custom', path: [field], message });
     if (manifest.task === 'upscale' ? manifest.scale === 1 : manifest.scale !== 1) {
       wrong('scale', manifest.task === 'upscale' ? 'must be 2 or 4 for the task upscale' : 'must be 1 for this task');
+    }
+    if (manifest.task === 'face' && manifest.detector === undefined) {
+      wrong('detector', 'must name the manifest of a model of the task detect');
+    }
+    if ((manifest.task === 'face' || manifest.task === 'detect') && !manifest.fixedSize) {
+      wrong('fixedSize', 'must be true for this task');
     }
     if (manifest.tile.size % manifest.multiple !== 0) wrong('tile', `size must be a multiple of ${manifest.multiple}`);
     for (const [key, { default: value, minimum, maximum }] of Object.entries(manifest.parameters)) {

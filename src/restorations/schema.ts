@@ -40,6 +40,7 @@ const STAGE_DOCS: Record<RestorationStage, string> = {
   REPAIRING: 'Scratches and dust are filled.',
   DENOISING: 'Grain and artefacts are removed.',
   COLOURING: 'Tone and colour are brought back.',
+  FACES: 'Faces are restored, one by one.',
   UPSCALING: 'The picture is made larger.',
   FINISHING: 'The result is encoded and stored.',
 };

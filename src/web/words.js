@@ -3,6 +3,7 @@ const STAGES = {
   REPAIRING: 'Filling scratches and dust',
   DENOISING: 'Removing grain',
   COLOURING: 'Bringing back tone and colour',
+  FACES: 'Restoring faces',
   UPSCALING: 'Making it larger',
   FINISHING: 'Saving the result',
   UPLOADING: 'Sending it to the provider',

@@ -28,6 +28,8 @@ const SPECIAL: Record<string, object> = {
     inputs: { image: 'image', mask: 'mask' },
     outputRange: 'detect',
   },
+  yunet: { task: 'detect', fixedSize: true, tile: { size: 160, overlap: 0 }, range: [0, 255], colours: 'BGR' },
+  gfpgan: { task: 'face', fixedSize: true, tile: { size: 64, overlap: 0 }, range: [-1, 1], detector: 'yunet' },
   bgr: { layout: 'NHWC', colours: 'BGR', range: [0, 255] },
 };
 

@@ -144,6 +144,8 @@ export type RestorationStage =
   | 'COLOURING'
   /** Grain and artefacts are removed. */
   | 'DENOISING'
+  /** Faces are restored, one by one. */
+  | 'FACES'
   /** The result is encoded and stored. */
   | 'FINISHING'
   /** The photo is read and measured. */

@@ -47,7 +47,7 @@ const SHARES: Readonly<Record<Quality, readonly number[]>> = {
   BEST: [0.7, 0.4, 0.2],
 };
 /** Work whose harm may be in one place alone. */
-const LOCAL: ReadonlySet<Effect> = new Set(['places', 'redrawn', 'colours']);
+const LOCAL: ReadonlySet<Effect> = new Set(['places', 'redrawn', 'faces', 'colours']);
 /** A multiple of what the kernels look at together. */
 const TILE = 256;
 /** PSNR in dB from which a result is the photo again, for every purpose. */

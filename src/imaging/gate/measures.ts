@@ -7,9 +7,20 @@ import { quantile } from './sums.ts';
 /**
  * What work on a photo may be there to change; it has to leave the rest alone: grain, the blocks that strong compression leaves (which
  * look like fine structure), a few places, contrast and colour, sharpness, the size, everything together, or, for a model that
- * invents colours, whatever is not structure, and for one that draws the picture anew, grain, blur, JPEG and fine detail at once.
+ * invents colours, whatever is not structure, and for one that draws the picture, or the faces in it, anew, grain, blur, JPEG and fine
+ * detail at once.
  */
-export type Effect = 'grain' | 'blocks' | 'places' | 'tone' | 'detail' | 'size' | 'whole' | 'colours' | 'redrawn';
+export type Effect =
+  | 'grain'
+  | 'blocks'
+  | 'places'
+  | 'tone'
+  | 'detail'
+  | 'size'
+  | 'whole'
+  | 'colours'
+  | 'redrawn'
+  | 'faces';
 
 /** The sums of a comparison with what follows from them. */
 export interface Comparison {
@@ -56,7 +67,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'structure',
     unit: '%',
-    limits: { grain: 0.8, blocks: 0.8, tone: 0.5, detail: 0.5, size: 0.5, whole: 1, colours: 2, redrawn: 1 },
+    limits: { grain: 0.8, blocks: 0.8, tone: 0.5, detail: 0.5, size: 0.5, whole: 1, colours: 2, redrawn: 1, faces: 1 },
     curable: false,
     value: ({ sums: { cells }, fine }) => percent(changedStructure(cells, fine)),
     says: 'of the areas with structure show another one now',
@@ -65,7 +76,17 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'contrast',
     unit: 'times less',
-    limits: { grain: 1.1, blocks: 1.1, tone: 1.1, detail: 1.1, size: 1.1, whole: 1.1, colours: 1.5, redrawn: 1.1 },
+    limits: {
+      grain: 1.1,
+      blocks: 1.1,
+      tone: 1.1,
+      detail: 1.1,
+      size: 1.1,
+      whole: 1.1,
+      colours: 1.5,
+      redrawn: 1.1,
+      faces: 1.1,
+    },
     curable: false,
     value({ sums: { cells }, fine }) {
       const gain = gainBeyondGrain(cells, fine);
@@ -77,7 +98,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'brightness',
     unit: 'levels',
-    limits: { grain: 6, blocks: 6, detail: 4, size: 4, redrawn: 8 },
+    limits: { grain: 6, blocks: 6, detail: 4, size: 4, redrawn: 8, faces: 8 },
     curable: true,
     value: ({ sums: { cells } }) => quantile(cells.brightness, 0.999, BIN),
     says: 'of 255 is how much areas became brighter or darker at most',
@@ -87,7 +108,18 @@ export const MEASURES: readonly Measure[] = [
     name: 'clipping',
     unit: '%',
     // Grain lifts what is black and dulls what is white: without it they are so again.
-    limits: { grain: 8, blocks: 8, places: 0.2, tone: 0.2, detail: 0.5, size: 0.5, whole: 8, colours: 5, redrawn: 5 },
+    limits: {
+      grain: 8,
+      blocks: 8,
+      places: 0.2,
+      tone: 0.2,
+      detail: 0.5,
+      size: 0.5,
+      whole: 8,
+      colours: 5,
+      redrawn: 5,
+      faces: 5,
+    },
     curable: true,
     value: ({ sums: { cells } }) => share(cells.clipped, cells.samples),
     says: 'of the samples became pure black or white',
@@ -96,7 +128,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'neutral',
     unit: 'levels',
-    limits: { grain: 5, blocks: 6, detail: 3, size: 3, redrawn: 8 },
+    limits: { grain: 5, blocks: 6, detail: 3, size: 3, redrawn: 8, faces: 8 },
     curable: true,
     value: ({ sums: { cells }, fine }) => beyondGrain(quantile(cells.neutral, 0.99, BIN), fine),
     says: 'of colour are in what had none',
@@ -105,7 +137,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'colour',
     unit: 'levels',
-    limits: { grain: 8, blocks: 10, detail: 8, size: 8, redrawn: 10 },
+    limits: { grain: 8, blocks: 10, detail: 8, size: 8, redrawn: 10, faces: 10 },
     curable: true,
     value: ({ sums: { cells } }) => quantile(cells.colour, 0.99, BIN),
     says: 'of 255 is how much colours changed',
@@ -114,7 +146,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'detail',
     unit: '%',
-    limits: { grain: 45, blocks: 60, tone: 10, detail: 10, size: 15, whole: 60, colours: 20, redrawn: 60 },
+    limits: { grain: 45, blocks: 60, tone: 10, detail: 10, size: 15, whole: 60, colours: 20, redrawn: 60, faces: 60 },
     curable: true,
     value: ({ fine }) => {
       const lost = fine.map(({ kept, grainy }) => (kept === undefined ? 0 : 100 * (1 - kept - EXCUSED * grainy)));
@@ -126,7 +158,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'invention',
     unit: 'levels',
-    limits: { grain: 1.2, blocks: 6, tone: 1, detail: 2, size: 2.5, whole: 6, colours: 3, redrawn: 10 },
+    limits: { grain: 1.2, blocks: 6, tone: 1, detail: 2, size: 2.5, whole: 6, colours: 3, redrawn: 10, faces: 10 },
     curable: true,
     value: ({ fine }) => Math.max(0, ...fine.map(({ invented, grain }) => invented - grain)),
     says: 'of 255 is how strong fine structure is that was not there',
@@ -135,7 +167,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'halo',
     unit: '%',
-    limits: { grain: 2, blocks: 2, detail: 2, size: 2, redrawn: 10 },
+    limits: { grain: 2, blocks: 2, detail: 2, size: 2, redrawn: 10, faces: 10 },
     curable: true,
     value: ({ sums: { cells }, fine }) => beyondGrain(share(cells.overshot, cells.pixels), fine),
     says: 'of the pixels lie in halos along edges',
@@ -145,7 +177,17 @@ export const MEASURES: readonly Measure[] = [
     name: 'shift',
     unit: 'px',
     // Enlargers differ in where the middle of a pixel is, by up to half a pixel.
-    limits: { grain: 0.3, blocks: 0.3, tone: 0.2, detail: 0.2, size: 0.2, whole: 0.3, colours: 0.3, redrawn: 0.6 },
+    limits: {
+      grain: 0.3,
+      blocks: 0.3,
+      tone: 0.2,
+      detail: 0.2,
+      size: 0.2,
+      whole: 0.3,
+      colours: 0.3,
+      redrawn: 0.6,
+      faces: 0.6,
+    },
     curable: false,
     value: ({ sums: { shift } }) => displacement(shift),
     says: 'is how far the picture has moved',

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
+import { createDetector, type Detector } from './faces/detector.ts';
 import { disagreement } from './facts.ts';
 import { createLoadedModel, RunFailure } from './model.ts';
 import { problemOfModelFile } from './onnx-file.ts';
@@ -37,8 +38,10 @@ async function readModel(path: string): Promise<Buffer> {
   return readFile(path);
 }
 
-async function open(request: OpenRequest): Promise<OpenSession> {
-  const { path, manifest, executionProviders } = request;
+type ModelFile = Pick<OpenRequest, 'path' | 'manifest' | 'executionProviders'>;
+
+/** Opens a file and holds it against its manifest. @throws Refused. */
+async function openModel({ path, manifest, executionProviders }: ModelFile) {
   const bytes = await readModel(path);
   const problem = problemOfModelFile(bytes);
   if (problem !== undefined) throw new Refused(problem);
@@ -63,8 +66,31 @@ async function open(request: OpenRequest): Promise<OpenSession> {
   });
   const wrong = manifest === undefined ? undefined : disagreement(session.facts, manifest);
   if (wrong !== undefined) throw new Refused(wrong);
-  tell({ kind: 'opened', facts: session.facts, sha256, bytes: bytes.length, notes: session.notes });
-  return session;
+  return { session, sha256, bytes: bytes.length };
+}
+
+interface Opened {
+  readonly session: OpenSession;
+  readonly manifest: Manifest | undefined;
+  readonly detector: Detector | undefined;
+}
+
+async function openDetector({ detector, executionProviders }: OpenRequest) {
+  if (detector === undefined) return undefined;
+  const { path, manifest } = detector;
+  const { session } = await openModel({ path, manifest, executionProviders }).catch((error: unknown) => {
+    if (!(error instanceof Refused)) throw error;
+    throw new Refused(`cannot be used: its detector ${manifest.file} ${error.message}`);
+  });
+  return { detector: createDetector(session, manifest), notes: session.notes };
+}
+
+async function open(request: OpenRequest): Promise<Opened> {
+  const { session, sha256, bytes } = await openModel(request);
+  const helper = await openDetector(request);
+  const notes = [...session.notes, ...(helper?.notes ?? [])];
+  tell({ kind: 'opened', facts: session.facts, sha256, bytes, notes });
+  return { session, manifest: request.manifest, detector: helper?.detector };
 }
 
 /** What V8 says where there is no memory for a picture, or no array is as long. */
@@ -83,7 +109,8 @@ function failureOf(error: unknown): RunFailure {
 
 const isConstant = ({ data }: Raster): boolean => data.every((sample) => sample === data[0]);
 
-async function run(session: OpenSession, manifest: Manifest, request: RunRequest): Promise<void> {
+async function run({ session, manifest, detector }: Opened, request: RunRequest): Promise<void> {
+  if (manifest === undefined) return;
   const source = createRaster(request.shape);
   await receive(pictures, source.data);
   const mask = request.masked ? new Uint8Array(source.width * source.height) : undefined;
@@ -94,7 +121,7 @@ async function run(session: OpenSession, manifest: Manifest, request: RunRequest
   const work = RUN_TASK[manifest.task];
   if (work === undefined)
     throw new RunFailure('PROVIDER_REJECTED', `No model of the task ${manifest.task} can be run.`);
-  const result = await work(createLoadedModel(session, manifest, request), {
+  const result = await work(createLoadedModel(session, manifest, request, detector), {
     source,
     mask,
     options: request,
@@ -112,7 +139,7 @@ async function run(session: OpenSession, manifest: Manifest, request: RunRequest
   await send(pictures, result.data);
 }
 
-let ready: Promise<{ session: OpenSession; manifest: Manifest | undefined }> | undefined;
+let ready: Promise<Opened> | undefined;
 
 /** Held, or it would be collected. */
 let watch: Worker | undefined;
@@ -120,17 +147,17 @@ let watch: Worker | undefined;
 function handle(request: Request): void {
   if (request.kind === 'open') {
     if (watch !== undefined) return;
-    const { maxMemory, manifest } = request;
+    const { maxMemory } = request;
     watch = new Worker(new URL('./watch.ts', import.meta.url), {
       execArgv: [],
       workerData: { maxMemory, parent: process.ppid },
     });
-    ready = open(request).then((session) => ({ session, manifest }));
+    ready = open(request);
     ready.catch((error: unknown) => tell({ kind: 'refused', reason: (error as Error).message }));
     return;
   }
   void ready
-    ?.then(({ session, manifest }) => (manifest === undefined ? undefined : run(session, manifest, request)))
+    ?.then((opened) => run(opened, request))
     .catch((error: unknown) => {
       const failure = failureOf(error);
       tell({ kind: 'failed', code: failure.code, reason: failure.message });

@@ -1,4 +1,5 @@
 import type { Manifest } from '../manifest.ts';
+import { YUNET_OUTPUTS } from './faces/yunet.ts';
 
 /** An input or output as the file declares it; a number of -1 in `shape` is a size that is open. */
 export interface Port {
@@ -70,6 +71,16 @@ function pictureProblem(
   return undefined;
 }
 
+/** Of a model that finds faces: a square picture goes in, and the outputs of YuNet come out. */
+function detectorProblem(inputs: readonly Port[], outputs: readonly Port[], manifest: Manifest): string | undefined {
+  const { inputs: names, tile } = manifest;
+  const missing = YUNET_OUTPUTS.filter((name) => !outputs.some((port) => port.name === name));
+  if (missing.length > 0) {
+    return `has no output ${missing[0]} (it has ${named(outputs)}): only detectors of the YuNet family can be used`;
+  }
+  return pictureProblem('input', inputs, { name: names.image, planes: 3, side: tile.size }, manifest);
+}
+
 function parameterProblem(inputs: readonly Port[], manifest: Manifest): string | undefined {
   for (const [name, { type, shape }] of Object.entries(manifest.parameters)) {
     const port = inputs.find((each) => each.name === name);
@@ -96,10 +107,11 @@ export function disagreement({ inputs, outputs }: Facts, manifest: Manifest): st
   if (task === 'mask') return 'has the task mask, which no restoration uses from a model of your own: take it out';
   if (task === 'fill' && manifest.inputs.mask === undefined)
     return 'fills, and has no `inputs.mask` in the manifest: name it';
-  if ((task === 'fill' || task === 'colourise') && manifest.colours === 'L') {
+  if (task !== 'restore' && task !== 'upscale' && manifest.colours === 'L') {
     return `has the task ${task} and one grey plane; such models take three planes: correct \`colours\``;
   }
   const side = fixedSize ? tile.size : OPEN;
+  if (task === 'detect') return detectorProblem(inputs, outputs, manifest);
   const { mask } = manifest.inputs;
   return (
     pictureProblem('input', inputs, { name: manifest.inputs.image, planes: colourPlanes(manifest), side }, manifest) ??

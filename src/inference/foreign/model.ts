@@ -2,6 +2,7 @@ import type { TypedTensor } from 'onnxruntime-node';
 import type { Manifest } from '../manifest.ts';
 import { colourPlanes, outputPlanes } from './facts.ts';
 import type { FailureCode, RunOptions } from './protocol.ts';
+import type { Detector } from './faces/detector.ts';
 import type { OpenSession } from './session.ts';
 
 /** Why a picture could not be done. */
@@ -26,6 +27,8 @@ export interface Planes {
 /** A model that is loaded, seen as a function from planes to planes: its layout, range and order of colours are dealt with. */
 export interface LoadedModel {
   readonly manifest: Manifest;
+  /** What finds faces for a model that restores them. */
+  readonly detector?: Detector | undefined;
   /**
    * @param image colours in the order red, green, blue (or one plane), 0–1.
    * @param mask one plane of the same size, 0 or 1.
@@ -52,7 +55,8 @@ function shapeOf({ layout }: Manifest, planes: number, width: number, height: nu
 const placeOf = ({ colours }: Manifest, plane: number, planes: number): number =>
   colours === 'BGR' && planes === 3 ? 2 - plane : plane;
 
-function toTensorData(manifest: Manifest, { data, planes, width, height }: Planes): Float32Array {
+/** What a model is given for planes of 0–1: its own range, order of colours and layout. */
+export function toTensorData(manifest: Manifest, { data, planes, width, height }: Planes): Float32Array {
   const [low, high] = manifest.range;
   const size = width * height;
   if (manifest.layout === 'NCHW' && low === 0 && high === 1 && manifest.colours !== 'BGR') return data;
@@ -97,7 +101,12 @@ function fromTensorData(manifest: Manifest, data: Float32Array, shape: Omit<Plan
 }
 
 /** Wraps an open session for one job. */
-export function createLoadedModel(open: OpenSession, manifest: Manifest, { parameters }: RunOptions): LoadedModel {
+export function createLoadedModel(
+  open: OpenSession,
+  manifest: Manifest,
+  { parameters }: RunOptions,
+  detector?: Detector,
+): LoadedModel {
   const { runtime, session } = open;
   const planes = outputPlanes(manifest);
 
@@ -112,6 +121,7 @@ export function createLoadedModel(open: OpenSession, manifest: Manifest, { param
 
   return {
     manifest,
+    detector,
     async infer(image, mask) {
       const { width, height } = image;
       const tensor = (of: Float32Array, count: number, w: number, h: number) =>

@@ -7,7 +7,7 @@ import { AppError } from '../../errors.ts';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Facts } from './facts.ts';
-import { OVER_MEMORY, PICTURES, type Reply, type Request, type RunOptions } from './protocol.ts';
+import { OVER_MEMORY, PICTURES, type OpenRequest, type Reply, type Request, type RunOptions } from './protocol.ts';
 import type { ExecutionProvider } from './session.ts';
 import { receive, send } from './transfer.ts';
 
@@ -30,6 +30,8 @@ export interface Limits {
 export interface OpenOptions {
   readonly path: string;
   readonly manifest?: Manifest | undefined;
+  /** What finds faces for it. */
+  readonly detector?: OpenRequest['detector'];
   readonly executionProviders: readonly ExecutionProvider[];
   readonly limits: Limits;
 }
@@ -43,6 +45,9 @@ export interface Opened {
 
 /** A model that cannot be used: its sentence stands behind the name of the file. */
 export class ModelRefused extends Error {}
+
+/** The photo does not show what the model is for, and stays as it is; the message is a whole sentence. */
+export class NothingToDo extends Error {}
 
 /** What a model answered is no picture; the message goes on after “it”, without a full stop. */
 export class NoPicture extends Error {}
@@ -60,10 +65,10 @@ export interface ModelProcess {
   /** @throws ModelRefused; AppError PROVIDER_TIMEOUT, INSUFFICIENT_MEMORY, PROVIDER_UNAVAILABLE; the signal's reason. */
   open(signal: AbortSignal): Promise<Opened>;
   /**
-   * One picture; not while another is under way. Whatever it throws but NoPicture, PROVIDER_REJECTED and BAD_USER_INPUT, the process is
-   * gone after it.
+   * One picture; not while another is under way. Whatever it throws but NoPicture, NothingToDo, PROVIDER_REJECTED and BAD_USER_INPUT,
+   * the process is gone after it.
    *
-   * @throws NoPicture; AppError with one of FailureCode or PROVIDER_TIMEOUT; the signal's reason.
+   * @throws NoPicture; NothingToDo; AppError with one of FailureCode or PROVIDER_TIMEOUT; the signal's reason.
    */
   run(job: PictureJob): Promise<Raster>;
   readonly alive: boolean;
@@ -80,11 +85,14 @@ function start(memory: number, folder: string): ChildProcess {
 }
 
 function failureFrom({ code, reason }: Extract<Reply, { kind: 'failed' }>): Error {
-  return code === 'NO_PICTURE' ? new NoPicture(reason) : new AppError(code, reason, { provider: 'onnx' });
+  if (code === 'NO_PICTURE') return new NoPicture(reason);
+  if (code === 'NOTHING_TO_DO') return new NothingToDo(reason);
+  return new AppError(code, reason, { provider: 'onnx' });
 }
 
 /** Starts a process for a model; `open` loads it. */
-export function createModelProcess({ path, manifest, executionProviders, limits }: OpenOptions): ModelProcess {
+export function createModelProcess(options: OpenOptions): ModelProcess {
+  const { path, manifest, detector, executionProviders, limits } = options;
   const child = start(limits.memory, dirname(path));
   const ended = Promise.withResolvers<void>();
   let alive = true;
@@ -185,7 +193,7 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
     kill,
 
     async open(signal) {
-      const request = { kind: 'open', path, manifest, executionProviders, maxMemory: limits.memory } as const;
+      const request = { kind: 'open', path, manifest, detector, executionProviders, maxMemory: limits.memory } as const;
       try {
         return await converse(request, { ms: limits.loadMs, what: 'loading', signal }, (reply) => {
           if (reply.kind === 'refused') throw new ModelRefused(reply.reason);
@@ -223,7 +231,7 @@ export function createModelProcess({ path, manifest, executionProviders, limits 
         await receive(pictures, result.data, signal);
         return result;
       } catch (error) {
-        if (error instanceof NoPicture) throw error;
+        if (error instanceof NoPicture || error instanceof NothingToDo) throw error;
         const stays =
           error instanceof AppError && (error.code === 'PROVIDER_REJECTED' || error.code === 'BAD_USER_INPUT');
         if (stays) throw error;

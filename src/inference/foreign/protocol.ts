@@ -12,6 +12,8 @@ export interface OpenRequest {
   readonly path: string;
   /** Absent: only what the file says of itself is asked for. */
   readonly manifest?: Manifest | undefined;
+  /** The model that finds faces for it. */
+  readonly detector?: { readonly path: string; readonly manifest: Manifest } | undefined;
   readonly executionProviders: readonly ExecutionProvider[];
   /** Resident memory in bytes at which the process ends itself. */
   readonly maxMemory: number;
@@ -49,9 +51,13 @@ export type Reply =
   | { readonly kind: 'done'; readonly shape: RasterShape }
   | { readonly kind: 'failed'; readonly code: FailureCode; readonly reason: string };
 
-/** NO_PICTURE: what the model answered is the size of a picture and none; the reason goes on after “it”. */
+/**
+ * NO_PICTURE: what the model answered is the size of a picture and none; the reason goes on after “it”. NOTHING_TO_DO: the photo does
+ * not show what the model is for.
+ */
 export type FailureCode =
   | 'NO_PICTURE'
+  | 'NOTHING_TO_DO'
   | 'PROVIDER_REJECTED'
   | 'INSUFFICIENT_MEMORY'
   | 'PROVIDER_UNAVAILABLE'

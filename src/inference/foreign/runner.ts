@@ -10,6 +10,8 @@ import type { ExecutionProvider } from './session.ts';
 export interface ForeignModel {
   readonly path: string;
   readonly manifest: Manifest;
+  /** What finds faces for a model that restores them. */
+  readonly detector?: Omit<ForeignModel, 'detector'> | undefined;
 }
 
 export interface RunnerOptions {
@@ -53,8 +55,14 @@ export function createForeignRunner({
   /** Running or waiting. */
   let jobCount = 0;
 
-  async function open({ path, manifest }: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
-    const process = createModelProcess({ path, manifest, executionProviders, limits });
+  async function open({ path, manifest, detector }: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
+    const process = createModelProcess({
+      path,
+      manifest,
+      detector: detector && { path: detector.path, manifest: detector.manifest },
+      executionProviders,
+      limits,
+    });
     processes.add(process);
     try {
       const { notes } = await process.open(signal);

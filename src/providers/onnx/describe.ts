@@ -45,6 +45,20 @@ export const TASK_FACTS: Readonly<Record<ModelTask, TaskFacts>> = {
     effect: 'places',
     asked: ({ title }) => `Filling what the mask covers by ${title} was asked for; it is a guess.`,
   },
+  face: {
+    capability: 'FACE',
+    stage: 'FACES',
+    options: ['strength'],
+    effect: 'faces',
+    asked: ({ title }) => `Faces by ${title} were asked for; their detail is a guess.`,
+  },
+  detect: {
+    capability: 'FACE',
+    stage: 'FACES',
+    options: [],
+    effect: 'places',
+    asked: ({ title }) => `Finding faces by ${title} was asked for.`,
+  },
   mask: {
     capability: 'REPAIR',
     stage: 'REPAIRING',

@@ -9,6 +9,8 @@ export interface DraftOptions {
   readonly title?: string | undefined;
   readonly licence?: string | undefined;
   readonly source?: string | undefined;
+  /** Of a model for faces: the name of the one that finds them. */
+  readonly detector?: string | undefined;
   /** For a file whose sizes are open; otherwise they tell. */
   readonly scale?: 1 | 2 | 4 | undefined;
 }
@@ -109,9 +111,10 @@ export function draftManifest(family: Family, opened: Opened, options: DraftOpti
     sha256,
     bytes,
     layout: isChannelsLast(names.image) ? 'NHWC' : 'NCHW',
-    colours: names.image.shape.some((size, axis) => size === 1 && axis > 0) ? 'L' : 'RGB',
+    colours: names.image.shape.some((size, axis) => size === 1 && axis > 0) ? 'L' : (fields.colours ?? 'RGB'),
+    ...(options.detector !== undefined && { detector: options.detector }),
     tile: side === OPEN ? fields.tile : { size: side, overlap },
-    fixedSize: side !== OPEN,
+    fixedSize: side !== OPEN || fields.fixedSize === true,
     multiple: side === OPEN ? (fields.multiple ?? 1) : 1,
     inputs: { image: names.image.name, ...(names.mask === undefined ? {} : { mask: names.mask.name }) },
     outputs: { image: names.answer.name },

@@ -13,6 +13,14 @@ export interface Family {
   readonly scales?: readonly (1 | 2 | 4)[];
 }
 
+/** FFHQ crops of −1 to 1; the detector is called after its family where nobody says otherwise. */
+const faces = {
+  task: 'face',
+  range: [-1, 1],
+  tile: { size: 512, overlap: 0 },
+  fixedSize: true,
+  detector: 'yunet',
+} satisfies Partial<Manifest>;
 const upscaler = { task: 'upscale', cost: 60_000 } as const;
 
 /** `models add --like NAME`. Conventions as in facefusion's processors and the models' own repositories. */
@@ -55,6 +63,32 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
     description: 'Gives a black and white photo colours. They are a guess.',
     licence: 'Apache-2.0',
     fields: { task: 'colourise', tile: { size: 512, overlap: 0 }, cost: 3000 },
+  },
+  gfpgan: {
+    doc: 'GFPGAN and RestoreFormer++, 512 × 512; needs a model of the family yunet',
+    description: 'Restores faces and leaves the rest. It invents fine detail: skin, lashes and teeth are a guess.',
+    licence: 'Apache-2.0',
+    fields: { ...faces, cost: 2000 },
+  },
+  codeformer: {
+    doc: 'CodeFormer; needs a model of the family yunet',
+    description:
+      'Restores faces and leaves the rest; the higher its weight, the truer to the photo. It invents fine detail.',
+    licence: 'LicenseRef-S-Lab-1.0',
+    fields: { ...faces, cost: 3000 },
+  },
+  yunet: {
+    doc: 'YuNet of 2023, which finds the faces for the models that restore them',
+    description: 'Finds faces for the models that restore them.',
+    licence: 'MIT',
+    fields: {
+      task: 'detect',
+      tile: { size: 640, overlap: 0 },
+      range: [0, 255],
+      colours: 'BGR',
+      fixedSize: true,
+      cost: 50,
+    },
   },
   lama: {
     doc: 'LaMa, 512 × 512',

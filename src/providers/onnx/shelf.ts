@@ -10,6 +10,8 @@ export type ShelfEntry =
       readonly name: string;
       readonly path: string;
       readonly manifest: Manifest;
+      /** What finds faces for it. */
+      readonly detector?: { readonly path: string; readonly manifest: Manifest };
       readonly problem?: string;
     }
   | { readonly kind: 'broken'; readonly name: string; readonly problem: string };
@@ -41,6 +43,25 @@ async function readEntry(folder: string, file: string, allowRestricted: boolean)
   }
 }
 
+/** A model for faces with what finds them; a model that finds faces is none that a photo could be given to. */
+function withDetector(entry: ShelfEntry, all: readonly ShelfEntry[]): ShelfEntry {
+  if (entry.kind === 'broken' || entry.problem !== undefined) return entry;
+  const { task, detector: wanted } = entry.manifest;
+  if (task === 'detect')
+    return { ...entry, problem: 'It finds faces for models that restore them, and restores nothing itself.' };
+  if (task !== 'face') return entry;
+  const found = all.find(({ name }) => name === wanted);
+  const add = 'add one with `npm run cli -- models add FILE --like yunet`';
+  if (found === undefined) return { ...entry, problem: `Its detector of faces, ${wanted}, is not there: ${add}.` };
+  if (found.kind === 'broken') return { ...entry, problem: `Its detector of faces cannot be used. ${found.problem}` };
+  if (found.manifest.task !== 'detect') {
+    return { ...entry, problem: `${wanted} does not find faces: ${add}, and name it as \`detector\`.` };
+  }
+  if (found.problem !== undefined)
+    return { ...entry, problem: `Its detector of faces cannot be used. ${found.problem}` };
+  return { ...entry, detector: { path: found.path, manifest: found.manifest } };
+}
+
 /**
  * Everything in a folder of models: a `NAME.json` for each `NAME.onnx`. A folder that is not there holds none. Models are not opened here.
  *
@@ -58,5 +79,6 @@ export async function readShelf(folder: string, allowRestricted: boolean): Promi
     entries.push({ kind: 'broken', name: nameOf(file), problem });
   }
   const taken = new Set<string>();
-  return entries.filter(({ name }) => !taken.has(name) && taken.add(name));
+  const unique = entries.filter(({ name }) => !taken.has(name) && taken.add(name));
+  return unique.map((entry) => withDetector(entry, unique));
 }

@@ -1,6 +1,6 @@
 import type { PlannedWork, StepOutcome } from '../../imaging/pipeline.ts';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
-import { NoPicture } from '../../inference/foreign/process.ts';
+import { NoPicture, NothingToDo } from '../../inference/foreign/process.ts';
 import type { Manifest } from '../../inference/manifest.ts';
 import { TASK_FACTS } from './describe.ts';
 
@@ -28,6 +28,7 @@ export function workOf(manifest: Manifest, strength: number, run: RunModel): Pla
     run: (input, onProgress) =>
       run((done, total) => onProgress(done / Math.max(1, total))).catch((error: unknown) => {
         if (error instanceof NoPicture) return useless(error, manifest, input);
+        if (error instanceof NothingToDo) return { raster: input, ran: false, reason: error.message };
         throw error;
       }),
   };

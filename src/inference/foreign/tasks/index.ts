@@ -1,5 +1,6 @@
 import type { ModelTask } from '../../manifest.ts';
 import { runColourise } from './colourise.ts';
+import { runFace } from './face.ts';
 import { runFill } from './fill.ts';
 import { runPicture } from './picture.ts';
 import type { RunTask } from './task.ts';
@@ -10,4 +11,5 @@ export const RUN_TASK: Readonly<Partial<Record<ModelTask, RunTask>>> = {
   upscale: runPicture,
   colourise: runColourise,
   fill: runFill,
+  face: runFace,
 };
