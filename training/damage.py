@@ -153,7 +153,7 @@ def overlaid(rng, picture, other):
         other = np.clip(level + (other - other.mean()) * contrast, 0, 1)
     # A lens has drawn them: no edge in a scene is as sharp as that of a scratch.
     cover = blur(cover, rng.uniform(0.35, 0.9))
-    return (picture + cover[..., None] * (other - picture)).astype(np.float32)
+    return np.clip(picture + cover[..., None] * (other - picture), 0, 1).astype(np.float32)
 
 
 def film_damage(rng, masks, height, width):
