@@ -246,7 +246,7 @@ describe('a mask that is none', () => {
     expect(tone.errors[0]?.message).toBe('The model tone does not take mask.');
     const off = await submit(mask, { repair: 'OFF' });
     expect(off.errors[0]?.message).toContain('repair: OFF');
-    const fast = await app.request(BY_ID, { id: photoId, modelId: 'upscale-2x', options: { quality: 'FAST' } }, token);
-    expect(fast.errors[0]?.message).toBe('The model upscale-2x does not take quality.');
+    const fast = await app.request(BY_ID, { id: photoId, modelId: 'tone', options: { quality: 'FAST' } }, token);
+    expect(fast.errors[0]?.message).toBe('The model tone does not take quality.');
   });
 });

@@ -335,7 +335,7 @@ describe('the table', () => {
       return { find: (task) => (task === 'restore' ? net : undefined) };
     };
     const seams = await measureSeams(nets(0), nets(3), flat(0.5));
-    expect(seams).toEqual([{ net: 'restore-fast', task: 'restore', difference: 3 }]);
+    expect(seams).toEqual([{ net: 'restore-fast', value: 3, unit: 'levels' }]);
     const last = figuresOf([], 'BALANCED', false, seams).at(-1);
     expect(last).toMatchObject({ value: 'restore-fast 3/255', verdict: 'FAIL' });
     expect(figuresOf([], 'BALANCED', false).at(-1)?.verdict).toBe('not there');

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillMasked } from '../src/imaging/fill.ts';
+import { measure } from '../src/imaging/measure/measure.ts';
+import type { Nets } from '../src/imaging/nets.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
+import { upscale } from '../src/imaging/steps/upscale.ts';
 import { createBuiltinProvider } from '../src/providers/builtin.ts';
 import type { RestoreOptions } from '../src/providers/provider.ts';
 import { blur, grain, photoPath, psnr, readPhoto, samplePath, writePng } from './fixtures/damage.ts';
@@ -157,7 +160,7 @@ describe('filling', () => {
   });
 });
 
-async function restore(photo: Raster, model: string, options: RestoreOptions, nets = handMadeNets([])) {
+async function restore(photo: Raster, model: string, options: RestoreOptions, nets: Nets = handMadeNets([])) {
   const path = join(folder, `${Math.random()}.png`);
   await writePng(photo, path);
   const { width, height } = photo;
@@ -263,10 +266,56 @@ describe('denoise and upscale with nets', () => {
   it('enlarges ×2 in one pass and ×4 in two', async () => {
     const photo = await readPhoto(photoPath('camera.png'));
     const nets = handMadeNets(['upscale']);
-    const twice = await restore(photo, 'upscale-2x', {}, nets);
-    const fourfold = await restore(photo, 'upscale-4x', {}, nets);
+    const twice = await restore(photo, 'upscale-2x', { quality: 'FAST' }, nets);
+    const fourfold = await restore(photo, 'upscale-4x', { quality: 'FAST' }, nets);
     expect([twice.raster.width, fourfold.raster.width]).toEqual([2 * photo.width, 4 * photo.width]);
     expect(fourfold.raster.data[4 * photo.width * 4 + 4]).toBe(photo.data[photo.width + 1]);
     expect(nets.asked.map(({ width }) => width / photo.width)).toEqual([1, 1, 2]);
+  });
+
+  it.each([
+    ['FAST', 3, 0],
+    ['BALANCED', 2, 2],
+    ['BEST', 1, 1],
+  ] as const)('enlarges turned copies as well and takes the mean, upright: %s', async (quality, first, last) => {
+    const photo = await readPhoto(photoPath('camera.png'));
+    const { find } = handMadeNets(['upscale']);
+    let passes = 0;
+    // Brighter in the upper left quarter of whatever it is given.
+    const nets: Nets = {
+      find(task, asked) {
+        const net = find(task, asked);
+        return (
+          net && {
+            ...net,
+            async run(source, target, run) {
+              await net.run(source, target, run);
+              passes++;
+              for (let y = 0; y < target.height / 2; y++) {
+                for (let x = 0; x < target.width / 2; x++) target.data[y * target.width + x]! += 3;
+              }
+            },
+          }
+        );
+      },
+    };
+    const measurements = await measure(photo, { pixels, signal });
+    const options = { strength: 1, upscale: 2, quality } as const;
+    // Without the gate, which would leave such work out.
+    const made = await upscale.run(photo, {
+      signal,
+      pixels,
+      nets,
+      options,
+      measurements,
+      strength: 1,
+      onProgress() {},
+    });
+    if (!('data' in made)) throw new Error('Enlarging answers a raster.');
+    const raster: Raster = made;
+    expect(passes).toBe({ FAST: 1, BALANCED: 2, BEST: 4 }[quality]);
+    const brighter = (x: number, y: number): number =>
+      raster.data[y * raster.width + x]! - photo.data[(y >> 1) * photo.width + (x >> 1)]!;
+    expect([brighter(40, 30), brighter(raster.width - 40, 30)]).toEqual([first, last]);
   });
 });

@@ -56,6 +56,14 @@ CARDS = {
     },
 }
 
+# What the option `quality` of a restoration makes of each net.
+QUALITY = {
+    'restore-best': 'BALANCED and BEST, in one pass',
+    'restore-fast': 'FAST, in one pass',
+    'mask': 'FAST: one pass, over a copy of about 1.5 megapixels; BALANCED: over every size from there to the full one; BEST: each of them mirrored as well',
+    'upscale-2x': 'FAST: one pass; BALANCED: the mean of two, one of them mirrored; BEST: of four, turned every way. x4 is x2 twice',
+}
+
 RESTORE_LIMITS = (
     'Grain larger than about two pixels stays in part. Texture that is as fine and as faint as the grain goes with it. Blur is left '
     'alone on purpose. Told of more grain than there is, it smooths.'

@@ -16,7 +16,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from cards import CARDS, LIMITS
+from cards import CARDS, LIMITS, QUALITY
 from nets import NETS
 from pictures import load_manifest
 from train import BATCH
@@ -81,6 +81,7 @@ def card_of(manifest, runs, parameters, step):
 | shape | U-Net at 1/2, 1/4 and 1/8 of the resolution (`training/nets.py`), {parameters:,} parameters, {manifest['bytes']:,} bytes |
 | trained on | {photos} photographs, CC0, reduced (`training/data.json`), and generated pictures; damage drawn on the fly (`training/samples.py`) |
 | run | {step:,} steps of {BATCH[name]} samples, from nothing, seed 1, log in `training/logs/{name}.log` |
+| `quality` | {QUALITY[name]} |
 | exported at | commit {commit()} |
 | on {len(load_manifest()['validate'])} photographs that it never saw | {last_figures(runs, name)} |
 | licence | {manifest['licence']} |

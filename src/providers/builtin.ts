@@ -30,7 +30,7 @@ interface BuiltinModel extends ProviderModel {
   readonly nets: readonly NetTask[];
 }
 
-const COMMON = { version: '1', licence: 'MIT', bytesPerPixel: { input: 40, output: 8 } } as const;
+const COMMON = { version: '1', licence: 'MIT', bytesPerPixel: { input: 40, output: 12 } } as const;
 
 /** Every built-in model is a list of steps; each step decides by the measurements whether the photo calls for it. */
 const MODELS: readonly BuiltinModel[] = [
@@ -94,9 +94,9 @@ const MODELS: readonly BuiltinModel[] = [
     description: `Makes each side ${factor} times as long and changes nothing else: with a net where one can be used, otherwise with Lanczos.`,
     capability: 'UPSCALE',
     tags: ['offline'],
-    options: [],
+    options: ['quality'],
     upscales: [factor],
-    bytesPerPixel: { input: 16, output: 8 },
+    bytesPerPixel: { input: 16, output: 12 },
     steps: [upscale],
     nets: ['upscale'],
   })),

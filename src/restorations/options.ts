@@ -20,9 +20,9 @@ export const METADATA_POLICY_DOCS: Record<MetadataPolicy, string> = {
 
 /** What a person is told about each quality. */
 export const QUALITY_DOCS: Record<Quality, string> = {
-  FAST: 'The small nets, and damage looked for in one pass over a reduced copy.',
-  BALANCED: 'The large nets, damage looked for at full size as well.',
-  BEST: 'As BALANCED, with a second look at the photo mirrored.',
+  FAST: 'The small nets, damage looked for in one pass over a reduced copy, enlarged in one pass.',
+  BALANCED: 'The large nets, damage looked for at full size as well, enlarged in two passes.',
+  BEST: 'As BALANCED, with a second look at the photo mirrored, enlarged in four passes.',
 };
 
 /** What a person is told about each way to repair. */

@@ -81,11 +81,12 @@ async function seamsOf(path: string): Promise<readonly Seam[]> {
   const whole = await openWholeNets();
   if (nets === undefined || whole === undefined) return [];
   const picture = await readClean(path);
-  const { picture: grainy } = await damage({ name: 'seams', picture }, 'grain', 'medium', {
+  // Grain for the nets that restore, scratches for the one that finds them.
+  const { picture: damaged } = await damage({ name: 'seams', picture }, 'soft-scratches', 'medium', {
     seed: chosenSeed,
     masks: [],
   });
-  return measureSeams(nets, whole, grainy).finally(() => whole.close());
+  return measureSeams(nets, whole, damaged).finally(() => whole.close());
 }
 const seams = await seamsOf(paths[0]!);
 await nets?.close();

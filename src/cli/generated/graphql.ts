@@ -100,11 +100,11 @@ export type OutputFormat =
 
 /** How much time a restoration may take; it picks the nets and their passes. */
 export type Quality =
-  /** The large nets, damage looked for at full size as well. */
+  /** The large nets, damage looked for at full size as well, enlarged in two passes. */
   | 'BALANCED'
-  /** As BALANCED, with a second look at the photo mirrored. */
+  /** As BALANCED, with a second look at the photo mirrored, enlarged in four passes. */
   | 'BEST'
-  /** The small nets, and damage looked for in one pass over a reduced copy. */
+  /** The small nets, damage looked for in one pass over a reduced copy, enlarged in one pass. */
   | 'FAST';
 
 /** Whether scratches and dust are looked for and filled. */

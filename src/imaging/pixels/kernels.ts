@@ -13,6 +13,7 @@ import { measureEdges } from './measure-edges.ts';
 import { measureJpeg } from './measure-jpeg.ts';
 import { measureNoise } from './measure-noise.ts';
 import { mixTile } from './mix.ts';
+import { mixTurned } from './mix-turned.ts';
 import { mergeDamage } from './merge-damage.ts';
 import { sharpenTile } from './sharpen.ts';
 import { topHat } from './top-hat.ts';
@@ -38,6 +39,7 @@ export const KERNELS = {
   measureJpeg,
   measureNoise,
   mix: mixTile,
+  mixTurned,
   mergeDamage,
   sharpen: sharpenTile,
   shrinkKnown,
