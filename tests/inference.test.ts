@@ -299,7 +299,7 @@ describe('a net that cannot be used', () => {
     bin.defer(() => rm(folder, { recursive: true, force: true }));
     await putNet(folder, fixture, { cost: 1, ...fields }, change);
     const nets = bin.adopt(await netsOf(folder), (one) => one.close());
-    await nets.ready();
+    await nets.tryAll();
     const { task } = { task: 'restore', ...fields } as { task: 'restore' };
     expect(nets.find(task, 'FAST')?.name).toBe(task === 'restore' ? 'chain' : undefined);
     expect(nets.problems().map(({ name }) => name)).toEqual([fixture]);
@@ -333,7 +333,7 @@ describe('a net that cannot be used', () => {
 
   it('is not there where onnxruntime is not', async () => {
     const nets = await open(['chain', 'mask'], {}, { runtime: 'onnxruntime-that-is-missing' });
-    await nets.ready();
+    await nets.tryAll();
     expect(nets.find('restore', 'BEST')).toBeUndefined();
     expect(nets.problems().map(({ reason }) => reason)).toEqual([
       expect.stringContaining('the module onnxruntime-that-is-missing does not load here'),
@@ -341,9 +341,27 @@ describe('a net that cannot be used', () => {
     ]);
   });
 
+  it('is not loaded for tasks and qualities that nobody asked for; one that is refused makes room for the next', async () => {
+    const folder = await shelfOf(['chain', 'mask']);
+    bin.defer(() => rm(folder, { recursive: true, force: true }));
+    await putNet(folder, 'copy', { cost: 1 }, () => Buffer.from('none'));
+    await putNet(folder, 'double', {}, () => Buffer.from('none'));
+    const nets = bin.adopt(await netsOf(folder), (one) => one.close());
+    await nets.ready(['mask'], 'BEST');
+    expect(nets.problems()).toEqual([]);
+    await nets.ready(['restore'], 'BEST');
+    expect([nets.find('restore', 'BEST')?.name, nets.problems()]).toEqual(['chain', []]);
+    await nets.ready(['restore', 'mask'], 'FAST');
+    expect(nets.find('restore', 'FAST')?.name).toBe('chain');
+    expect(nets.problems().map(({ name }) => name)).toEqual(['copy']);
+    const { signal } = new AbortController();
+    expect(await nets.missing(['mask'], signal)).toBeUndefined();
+    expect(await nets.missing(['upscale'], signal)).toMatch(/double/);
+  });
+
   it('is none where there is no folder', async () => {
     const nets = bin.adopt(await netsOf('/nowhere/at/all'), (one) => one.close());
-    await nets.ready();
+    await nets.tryAll();
     expect(nets.find('mask', 'BEST')).toBeUndefined();
     expect(nets.problems()).toEqual([]);
   });

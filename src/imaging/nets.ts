@@ -39,8 +39,11 @@ export interface PictureNet {
 
 /** The nets that ship with Heirloom. */
 export interface Nets {
-  /** Once it has resolved `find` knows only nets that work on this machine: each has been loaded and tried. Never rejects. */
-  ready?(): Promise<void>;
+  /**
+   * Once it has resolved, what `find` answers for these tasks at this quality has been loaded and tried on this machine. Never
+   * rejects.
+   */
+  ready?(tasks: readonly NetTask[], quality: Quality): Promise<void>;
   /**
    * What of the nets for these tasks cannot be used on this machine, why, and what happens instead, in plain sentences;
    * undefined where nothing is missing. Waits until each has been tried. Rejects with the signal's reason only.

@@ -19,7 +19,7 @@ export interface NetFinding {
 
 /** The nets that ship with Heirloom, with what only their owner asks of them. */
 export interface OwnNets extends Nets {
-  ready(): Promise<void>;
+  ready(tasks: readonly NetTask[], quality: Quality): Promise<void>;
   missing(tasks: readonly NetTask[], signal: AbortSignal): Promise<string | undefined>;
   /** Loads every net, tries it and answers with those that work; never rejects. */
   tryAll(): Promise<readonly NetFinding[]>;
@@ -103,39 +103,60 @@ export async function openNets({
       picture: createPictureNet({ net, thread, memory, windowMs, figures, refuse: (why) => refuse(net, why) }),
     }));
 
+  /** By name; a net that has been tried once is not tried again unless somebody asks for all. */
+  const tried = new Map<string, Promise<NetFinding | undefined>>();
+
+  async function load(net: OwnNet): Promise<NetFinding | undefined> {
+    const answer = await thread.load(net);
+    if ('refused' in answer) {
+      refuse(net, answer.refused);
+      return undefined;
+    }
+    problems.delete(net.name);
+    figures.set(net.name, answer.figures);
+    return { name: net.name, bytes: net.bytes, msPerMegapixel: answer.figures.msPerMegapixel };
+  }
+
+  function tryNow(net: OwnNet): Promise<NetFinding | undefined> {
+    const trying = load(net);
+    tried.set(net.name, trying);
+    return trying;
+  }
+
   async function tryAll(): Promise<readonly NetFinding[]> {
-    const found = await Promise.all(
-      shelf.nets.map(async (net) => {
-        const answer = await thread.load(net);
-        if ('refused' in answer) {
-          refuse(net, answer.refused);
-          return [];
-        }
-        problems.delete(net.name);
-        figures.set(net.name, answer.figures);
-        return [{ name: net.name, bytes: net.bytes, msPerMegapixel: answer.figures.msPerMegapixel }];
-      }),
-    );
-    return found.flat();
+    const found = await Promise.all(shelf.nets.map(tryNow));
+    return found.filter((finding) => finding !== undefined);
   }
 
-  let tried: Promise<unknown> | undefined;
-  if (warmUp && use) tried = tryAll();
+  const tryOnce = (net: OwnNet): Promise<unknown> => tried.get(net.name) ?? tryNow(net);
 
-  async function ready(): Promise<void> {
-    await (tried ??= tryAll());
-  }
+  if (warmUp && use) void tryAll();
 
   const usable = (task: NetTask) => nets.filter(({ net }) => net.task === task && !problems.has(net.name));
 
+  function pick(task: NetTask, quality: Quality) {
+    const fit = usable(task);
+    return fit[PICK[quality](fit.length)];
+  }
+
+  /** One that is refused makes room for another one of its task. */
+  async function readyFor(task: NetTask, quality: Quality): Promise<void> {
+    for (let picked = pick(task, quality); picked !== undefined;) {
+      await tryOnce(picked.net);
+      const next = pick(task, quality);
+      if (next === picked) return;
+      picked = next;
+    }
+  }
+
   return {
-    find(task: NetTask, quality: Quality): PictureNet | undefined {
-      const fit = usable(task);
-      return fit[PICK[quality](fit.length)]?.picture;
+    find: (task: NetTask, quality: Quality): PictureNet | undefined => pick(task, quality)?.picture,
+    async ready(tasks, quality) {
+      await Promise.all(tasks.map((task) => readyFor(task, quality)));
     },
-    ready,
     async missing(tasks, signal) {
-      await abortable(ready(), signal);
+      const concerned = shelf.nets.filter(({ task }) => tasks.includes(task));
+      await abortable(Promise.all(concerned.map(tryOnce)), signal);
       if (!use) return saySwitchedOff(tasks);
       return sayMissing(tasks, [...problems.values()], (task) => usable(task).length > 0);
     },

@@ -155,7 +155,7 @@ export function createBuiltinProvider({
     const tell = (percent: number): void => context.onProgress({ stage: 'PREPARING', percent });
     tell(0);
     // The first photo has them loaded and tried while it is read and measured.
-    const ready = nets.ready?.();
+    const ready = nets.ready?.(tasksOf(model, options, request.mask !== undefined), options.quality ?? 'BALANCED');
     const input = await readPicture(request.input.path, formatOf(request.input.format), {
       signal,
       whenRoom: decoding && ((bytes, decode) => decoding.run(bytes, signal, decode)),
@@ -209,6 +209,12 @@ export function createBuiltinProvider({
       if (shared === undefined) await pixels.close();
     },
   };
+}
+
+/** What it will use nets for, as far as the options tell. */
+function tasksOf({ nets }: BuiltinModel, { upscale: factor, repair: asked }: StepOptions, masked: boolean): NetTask[] {
+  const idle: Partial<Record<NetTask, boolean>> = { upscale: factor === 1, mask: masked || asked === 'OFF' };
+  return nets.filter((task) => idle[task] !== true);
 }
 
 function checkOptions(

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Nets } from '../../src/imaging/nets.ts';
 
-export type OpenNets = Nets & { ready?(): Promise<unknown>; close(): Promise<void> };
+export type OpenNets = Nets & { tryAll(): Promise<unknown>; close(): Promise<void> };
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const MODELS = join(ROOT, 'models');
@@ -16,7 +16,7 @@ async function open(options: Readonly<Record<string, unknown>>): Promise<OpenNet
   if (!files.some((file) => file.endsWith('.onnx'))) return undefined;
   const { openNets } = await import(pathToFileURL(MODULE).href);
   const nets: OpenNets = await openNets(options);
-  await nets.ready?.();
+  await nets.tryAll();
   return nets;
 }
 

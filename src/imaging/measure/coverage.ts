@@ -14,7 +14,7 @@ export async function damageCoverage(
   source: Raster,
   { nets, pixels, signal }: { nets: Nets; pixels: PixelPool; signal: AbortSignal },
 ): Promise<number | null> {
-  await nets.ready?.();
+  await nets.ready?.(['mask'], 'BALANCED');
   const net = nets.find('mask', 'BALANCED');
   if (net === undefined) return null;
   const { width, height } = source;
