@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -167,6 +168,28 @@ describe('pixel pool', () => {
     const data = await worked();
     await expect.poll(() => data.deref() === undefined, { timeout: 5000 }).toBe(true);
     await expect(own.run('sharpen', sharpenInput(), { ...area, signal: never() })).resolves.toHaveLength(64);
+    await own.close();
+  });
+
+  it('keeps its threads while they are held, tidied up, and ends them afterwards', async () => {
+    const script = new URL('./fixtures/counting-worker.ts', import.meta.url);
+    const own = createPixelPool({ size: 1, idleMs: 30, script });
+    const work = async (): Promise<unknown> => {
+      const whole = { width: 64, height: 64, signal: never() };
+      const [counts] = await own.run('sharpen', sharpenInput(), whole);
+      return counts;
+    };
+    const release = [own.hold(), own.hold()];
+    expect(await work()).toEqual({ worked: 1, tidied: 0 });
+    await sleep(200);
+    expect(await work()).toEqual({ worked: 2, tidied: 1 });
+    release[0]!();
+    release[0]!();
+    await sleep(200);
+    expect(await work()).toEqual({ worked: 3, tidied: 2 });
+    release[1]!();
+    await sleep(200);
+    expect(await work()).toEqual({ worked: 1, tidied: 0 });
     await own.close();
   });
 

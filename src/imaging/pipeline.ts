@@ -163,6 +163,19 @@ export interface GatedResult {
 export async function runGated(
   works: readonly PlannedWork[],
   input: Raster,
+  options: GatedOptions,
+): Promise<GatedResult> {
+  const release = options.pixels.hold();
+  try {
+    return await runAll(works, input, options);
+  } finally {
+    release();
+  }
+}
+
+async function runAll(
+  works: readonly PlannedWork[],
+  input: Raster,
   { signal, onProgress, pixels, quality = 'BALANCED' }: GatedOptions,
 ): Promise<GatedResult> {
   const gate = createGate({ pixels, quality });

@@ -1,3 +1,4 @@
+import { PATCH } from '../pixels/measure-edges.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import type { Raster } from '../raster.ts';
 import type { NoiseSample } from '../pixels/measure-noise.ts';
@@ -7,8 +8,6 @@ import type { Measurements } from './measurements.ts';
 import { noiseFrom } from './noise.ts';
 import { addHistograms, isMonochrome, toneFrom } from './tone.ts';
 
-/** Edges are looked at in patches of this side, at full resolution. */
-const PATCH = 192;
 /** Share of the shorter side that is left out all around for the tones: frames and torn borders. */
 const BORDER = 0.05;
 
@@ -32,13 +31,14 @@ export async function measure(
 ): Promise<Measurements> {
   const { width, height } = source;
   const whole = { width, height, tileWidth: width, tileHeight: height, signal };
-  const [noise, half, blocks, tones, edges] = await Promise.all([
+  const [noise, half, blocks, tones, patches] = await Promise.all([
     pixels.run('measureNoise', { source }, whole),
     pixels.run('measureNoise', { source, reduce: 2 }, whole),
     pixels.run('measureJpeg', { source }, whole),
     measureTone(source, { pixels, signal }),
     pixels.run('measureEdges', { source }, { width, height, tileWidth: PATCH, tileHeight: PATCH, signal }),
   ]);
+  const edges = patches.filter((patch) => patch !== undefined);
   const jpeg = jpegFrom(edges, blocks[0], fileQuality);
   return {
     width,

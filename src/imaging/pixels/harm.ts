@@ -2,6 +2,7 @@ import type { Raster } from '../raster.ts';
 import { addFine, emptyFine, halve, type FineSums } from './harm-fine.ts';
 import { addShift, emptyShift, type ShiftSums } from './harm-shift.ts';
 import { addCells, emptyCells, type CellSums } from './harm-cells.ts';
+import { standsForOthers } from './lattice.ts';
 import { readPlanes, type Plane } from './planes.ts';
 import { growTile, type Tile } from './tile.ts';
 
@@ -26,22 +27,11 @@ const HALO = 4;
 
 /** Side of the squares of which some are left out. */
 const SQUARE = 256;
-/** Pixels from which every second square says what the whole picture would, and from which every fourth does. */
-const HALF = 2e6;
-const QUARTER = 8e6;
-
-/** Whether a tile is one of those that stand for all: of any two, or four, squares that lie together one is. */
-function isLookedAt({ before, everywhere }: HarmInput, { x0, y0 }: Tile): boolean {
-  const pixels = before.width * before.height;
-  if (everywhere || pixels <= HALF) return true;
-  const [column, row] = [Math.floor(x0 / SQUARE), Math.floor(y0 / SQUARE)];
-  return pixels <= QUARTER ? (column + row) % 2 === 0 : (column + 2 * row) % 4 === 0;
-}
 
 /** Compares two pictures on one tile, which begins at a multiple of 64 and ends there or at the edge; undefined where it need not count. */
 export function harmTile(input: HarmInput, tile: Tile): HarmSums | undefined {
-  if (!isLookedAt(input, tile)) return undefined;
-  const { before, after } = input;
+  const { before, after, everywhere } = input;
+  if (!everywhere && !standsForOthers(before, tile, SQUARE)) return undefined;
   const from = growTile(tile, HALO, before.width, before.height);
   const area = {
     width: from.x1 - from.x0,

@@ -1,5 +1,6 @@
 import type { Raster } from '../raster.ts';
 import { gaussianBlur } from './filters.ts';
+import { standsForOthers } from './lattice.ts';
 import { readLuminance, type Plane } from './planes.ts';
 import type { Tile } from './tile.ts';
 
@@ -10,6 +11,8 @@ export interface EdgeSample {
   readonly grid: { on: number; onCount: number; off: number; offCount: number };
 }
 
+/** Edges are looked at in patches of this side, at full resolution. */
+export const PATCH = 192;
 const REBLUR = 1;
 export const SIGMA_BIN = 0.02;
 const SIGMA_BINS = 200;
@@ -20,7 +23,8 @@ const SIGMA_BINS = 200;
  * (Zhuo, Sim: Defocus map estimation from a single image, Pattern Recognition 44, 2011).
  * Grid energy after Wang, Sheikh, Bovik: No-reference perceptual quality assessment of JPEG compressed images, 2002.
  */
-export function measureEdges({ source }: { readonly source: Raster }, tile: Tile): EdgeSample {
+export function measureEdges({ source }: { readonly source: Raster }, tile: Tile): EdgeSample | undefined {
+  if (!standsForOthers(source, tile, PATCH)) return undefined;
   const width = tile.x1 - tile.x0;
   const height = tile.y1 - tile.y0;
   const sharp = readLuminance(source, tile);

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { collectGarbage } from '../collect.ts';
 import type { KernelInput, KernelName, KernelResult } from './kernels.ts';
 import { cutTiles, type Tile } from './tile.ts';
-import type { PixelReply, PixelTask } from './worker.ts';
+import { COLLECT, type PixelReply, type PixelTask } from './protocol.ts';
 
 export interface KernelRun {
   /** The area that is worked through, in pixels. */
@@ -27,6 +27,11 @@ export interface PixelPool {
    * died; in each case only after the tiles that had begun are finished, so that nobody writes into the rasters any more.
    */
   run<K extends KernelName>(kernel: K, input: KernelInput<K>, run: KernelRun): Promise<KernelResult<K>[]>;
+  /**
+   * Keeps the threads, once they are there, until what it returns is called: work on a photo comes back to them after seconds in a net, and
+   * new ones would have to compile every kernel again. They give back what they have seen all the same.
+   */
+  hold(): () => void;
   /** Ends the threads; calls under way reject. Idle threads do not keep the process alive even without it. */
   close(): Promise<void>;
 }
@@ -51,7 +56,7 @@ interface Slot {
 export interface PixelPoolOptions {
   /** Threads at most. Default: one per core. */
   readonly size?: number;
-  /** Idle threads are ended after so long. Default 1,000 ms: each holds some 35 MB. */
+  /** Idle threads are ended after so long, or, while they are held, collect their garbage. Default 1,000 ms: each holds some 35 MB. */
   readonly idleMs?: number;
   /** What a thread runs; default `worker.ts` with its table of kernels. */
   readonly script?: URL;
@@ -71,11 +76,19 @@ export function createPixelPool({
   const calls: Call[] = [];
   let closed = false;
   let resting: NodeJS.Timeout | undefined;
+  let holders = 0;
 
-  /** Called whenever a call ends. */
+  /** Called whenever a call ends, and when nobody holds the threads any more. */
   function rest(): void {
     clearTimeout(resting);
-    if (calls.length === 0) resting = setTimeout(() => void endThreads().then(collectGarbage), idleMs).unref();
+    if (calls.length > 0 || closed) return;
+    const relax = (): void => (holders > 0 ? tidyThreads() : void endThreads().then(collectGarbage));
+    resting = setTimeout(relax, idleMs).unref();
+  }
+
+  function tidyThreads(): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
+    for (const { worker } of slots) worker.postMessage(COLLECT);
   }
 
   /** Of an idle pool. */
@@ -194,6 +207,17 @@ export function createPixelPool({
       calls.push(call);
       pump();
       return promise;
+    },
+
+    hold() {
+      holders++;
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        holders--;
+        rest();
+      };
     },
 
     async close() {

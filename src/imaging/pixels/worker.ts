@@ -1,18 +1,15 @@
 import { parentPort } from 'node:worker_threads';
-import { KERNELS, type KernelName } from './kernels.ts';
+import { collectGarbage } from '../collect.ts';
+import { KERNELS } from './kernels.ts';
+import { COLLECT, type PixelReply, type PixelTask } from './protocol.ts';
 import type { Tile } from './tile.ts';
 
-/** What the pool sends: one tile of one call. */
-export interface PixelTask {
-  readonly kernel: KernelName;
-  readonly input: unknown;
-  readonly tile: Tile;
-}
-
-/** What comes back for it. */
-export type PixelReply = { readonly result: unknown } | { readonly error: unknown };
-
-parentPort?.on('message', ({ kernel, input, tile }: PixelTask) => {
+parentPort?.on('message', (message: PixelTask | typeof COLLECT) => {
+  if (message === COLLECT) {
+    collectGarbage();
+    return;
+  }
+  const { kernel, input, tile } = message;
   let reply: PixelReply;
   try {
     const work = KERNELS[kernel] as (input: unknown, tile: Tile) => unknown;
