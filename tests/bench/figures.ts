@@ -1,4 +1,5 @@
 import type { Figure } from './figure.ts';
+import { cost } from './cost.ts';
 import { eventLoop } from './event-loop.ts';
 import { history } from './history.ts';
 import { idle } from './idle.ts';
@@ -20,6 +21,7 @@ export const FIGURES: readonly Figure[] = [
   subscribers,
   eventLoop,
   inference,
+  cost,
   large,
   idle,
 ];
