@@ -100,6 +100,31 @@ describe('the house', () => {
     expect(elsewhere).toEqual([]);
   });
 
+  it.each(['imaging/pixels/worker.ts', 'inference/thread.ts', 'inference/foreign/child.ts'])(
+    'keeps sharp out of %s: each thread would load libvips and set it up anew for the whole process',
+    (entry) => {
+      const byPath = new Map(sources.map((source) => [source.path, source]));
+      const reached = new Set([entry]);
+      for (const path of reached) {
+        const source = byPath.get(path);
+        if (source === undefined) continue;
+        for (const { target, typeOnly } of importsOf(source)) if (!typeOnly) reached.add(target);
+      }
+      const loading = [...reached].filter((path) =>
+        /^import (?!type\b)[^;]*from 'sharp'/m.test(byPath.get(path)?.text ?? ''),
+      );
+      expect(loading).toEqual([]);
+    },
+  );
+
+  it('asks sharp for headers and statistics in one place only, where they are counted', () => {
+    const bare = own.filter(
+      ({ path, text }) =>
+        path !== 'imaging/company.ts' && /\)\s*\.(metadata|stats)\(\)|\bimage\.(metadata|stats)\(\)/.test(text),
+    );
+    expect(bare.map(({ path }) => path)).toEqual([]);
+  });
+
   it('has no any, no enum, no decorator, no unfinished business', () => {
     const pattern = /:\s*any\b|<any>|as any\b|^\s*(?:export )?(?:const )?enum |TODO|FIXME|not implemented/m;
     expect(own.filter(({ text }) => pattern.test(text)).map(({ path }) => path)).toEqual([]);

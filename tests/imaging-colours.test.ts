@@ -7,7 +7,7 @@ import { openImage } from '../src/imaging/decode.ts';
 import { encodeResult } from '../src/imaging/encode.ts';
 import { inspectImage } from '../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS } from '../src/imaging/limits.ts';
-import { readRaster } from '../src/imaging/raster.ts';
+import { readRaster } from '../src/imaging/read-raster.ts';
 import { makeRenditions } from '../src/imaging/renditions.ts';
 import { configureSharp } from '../src/imaging/sharp.ts';
 import { deltaE2000 } from './fixtures/zoo/delta-e.ts';

@@ -7,7 +7,7 @@ import { openImage } from '../src/imaging/decode.ts';
 import { encodeResult } from '../src/imaging/encode.ts';
 import { inspectImage } from '../src/imaging/inspect.ts';
 import { DEFAULT_LIMITS } from '../src/imaging/limits.ts';
-import { readRaster } from '../src/imaging/raster.ts';
+import { readRaster } from '../src/imaging/read-raster.ts';
 import { configureSharp } from '../src/imaging/sharp.ts';
 import { judge } from './fixtures/zoo/judge.ts';
 import { oddPngs } from './fixtures/zoo/png-suite.ts';

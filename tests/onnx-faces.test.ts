@@ -7,6 +7,7 @@ import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
 import { inverse, moved, similarity, TEMPLATE, toAligned } from '../src/inference/foreign/faces/align.ts';
 import type { Face } from '../src/inference/foreign/faces/face.ts';
+import { isSameFace } from '../src/inference/foreign/faces/same-face.ts';
 import { cutOut, putBack } from '../src/inference/foreign/faces/sample.ts';
 import { facesOfYunet, YUNET_OUTPUTS } from '../src/inference/foreign/faces/yunet.ts';
 import { createLog } from '../src/log.ts';
@@ -15,6 +16,7 @@ import { FAMILIES } from '../src/providers/onnx/families.ts';
 import { createOnnxProvider } from '../src/providers/onnx.ts';
 import type { Provider, RestoreRequest } from '../src/providers/provider.ts';
 import { photoPath, psnr, readPhoto, writePng } from './fixtures/damage.ts';
+import { pattern } from './helpers/nets.ts';
 import { ONNX_FIXTURES, putModel } from './helpers/onnx-models.ts';
 
 // Each model starts a process; on a busy machine that takes seconds.
@@ -58,6 +60,9 @@ beforeAll(async () => {
   const face = { task: 'face', fixedSize: true, tile: { size: 64, overlap: 0 }, range: [-1, 1] };
   for (const detector of ['yunet-nan', 'denoise', 'nobody']) {
     await putModel(folder, 'gfpgan', { ...face, name: `by-${detector}`, detector });
+  }
+  for (const model of ['constant', 'nan']) {
+    await putModel(folder, model, { ...face, name: `faces-${model}`, detector: 'yunet' });
   }
   provider = await open();
   withFace = await picture({ face: true });
@@ -152,6 +157,93 @@ describe('aligning a face', () => {
     expect(nothing.data).toEqual(photo.data);
   });
 
+  it.each([
+    ['grey', 1, 8],
+    ['grey with transparency', 2, 8],
+    ['colour with transparency', 4, 8],
+    ['16 bits deep', 3, 16],
+  ] as const)('a face half outside a picture is cut and put back: %s', (_name, channels, depth) => {
+    const photo = pattern({ width: 90, height: 70, channels, depth });
+    const to = { a: 1.3, b: 0.2, dx: 20, dy: -25 };
+    const face = cutOut(photo, to, 64, 'edge');
+    expect(face.data.every((value) => value >= 0 && value <= 1)).toBe(true);
+    const target = createRaster(photo);
+    target.data.set(photo.data);
+    const white = new Float32Array(face.data.length).fill(1);
+    putBack(target, { ...face, data: white }, to, 1);
+    const colours = channels < 3 ? 1 : 3;
+    let [brightest, changedAlpha] = [0, 0];
+    for (let i = 0; i < target.data.length; i++) {
+      const change = target.data[i]! - photo.data[i]!;
+      if (i % channels < colours) brightest = Math.max(brightest, change);
+      else changedAlpha += Math.abs(change);
+    }
+    expect(changedAlpha).toBe(0);
+    expect(brightest).toBeGreaterThan(depth === 16 ? 20_000 : 80);
+  });
+
+  it('a picture of one pixel has room for a face, too', () => {
+    const dot = createRaster({ width: 1, height: 1, channels: 3, depth: 8 });
+    dot.data.set([200, 100, 50]);
+    const to = { a: 3, b: 0, dx: 30, dy: 30 };
+    const face = cutOut(dot, to, 64, 'edge');
+    expect([face.data[0], face.data[64 * 64]]).toEqual([expect.closeTo(200 / 255, 5), expect.closeTo(100 / 255, 5)]);
+    putBack(dot, face, to, 1);
+    expect([...dot.data]).toEqual([200, 100, 50]);
+  });
+
+  it('looks at 12 megapixels, and puts back a face of thousands of pixels, in less than a second', () => {
+    const large = createRaster({ width: 4000, height: 3000, channels: 3, depth: 8 });
+    const began = performance.now();
+    cutOut(large, { a: 640 / 4000, b: 0, dx: 0, dy: 0 }, 640, 'black');
+    const to = { a: 0.2, b: 0.02, dx: -50, dy: -50 };
+    putBack(large, cutOut(large, to, 512, 'edge'), to, 1);
+    // About 0.25 s on an idle machine.
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+
+  it('knows a face that has been restored from another one, a blob or its negative', () => {
+    const face = pattern({ width: 64, height: 64, channels: 3, depth: 8 });
+    const before = cutOut(face, { a: 1, b: 0, dx: 0, dy: 0 }, 64, 'edge');
+    const as = (change: (value: number, i: number) => number) => ({ ...before, data: before.data.map(change) });
+    expect(
+      isSameFace(
+        before,
+        as((value) => value * 0.9 + 0.05),
+      ),
+    ).toBe(true);
+    expect(
+      isSameFace(
+        before,
+        as((value, i) => value + 0.1 * Math.sin(i * 7)),
+      ),
+    ).toBe(true);
+    expect(
+      isSameFace(
+        before,
+        as(() => 0.5),
+      ),
+    ).toBe(false);
+    expect(
+      isSameFace(
+        before,
+        as((value) => 1 - value),
+      ),
+    ).toBe(false);
+    expect(
+      isSameFace(
+        before,
+        as((value) => value + 0.3),
+      ),
+    ).toBe(false);
+    expect(
+      isSameFace(
+        before,
+        as((_value, i) => before.data[(i + 2048) % 4096]!),
+      ),
+    ).toBe(false);
+  });
+
   it('brings eyes and mouth to where models want them', () => {
     const points = TEMPLATE.map(({ x, y }) => ({ x: 100 + 50 * y, y: 200 - 50 * x })) as unknown as Face['points'];
     const to = toAligned({ score: 1, x: 0, y: 0, width: 1, height: 1, points }, 512)!;
@@ -223,7 +315,7 @@ describe('a model for faces', () => {
     const clear = await picture({ face: true, channels: 4 });
     const { raster } = await restore(clear, 'gfpgan');
     expect(raster.channels).toBe(4);
-    expect(changes(clear, raster).inside).toBeCloseTo(6.4, 0);
+    expect(changes(clear, raster)).toEqual({ outside: 0, inside: expect.closeTo(6.4, 0) });
     const alphas = (of: Raster): number[] => [...of.data].filter((_, i) => i % 4 === 3);
     expect(alphas(raster)).toEqual(alphas(clear));
   });
@@ -235,6 +327,11 @@ describe('a model for faces', () => {
     expect(gate.verdict).not.toBe('DROPPED');
     const grey = await restore(await picture({ face: true, channels: 1 }), 'gfpgan');
     expect(grey.unchanged).toBe(true);
+  });
+
+  it.each(['constant', 'nan'])('refuses the work of one that answers no face: %s', async (model) => {
+    const { unchanged, gate } = await restore(withFace, `faces-${model}`);
+    expect([unchanged, gate.verdict]).toEqual([true, 'REFUSED']);
   });
 
   it('takes a detector that answers nonsense for one that finds nobody', async () => {

@@ -38,13 +38,15 @@ async function copyInto(from: string, to: string, replace: boolean): Promise<voi
   }
 }
 
-/** @throws CliError where a manifest would be lost, which somebody may have edited. */
-async function refuseExisting(path: string): Promise<void> {
-  const isThere = await access(path).then(
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
     () => true,
     () => false,
   );
-  if (isThere) throw new CliError(`${path} exists already: take another --name, or say --replace.`);
+
+/** @throws CliError where a manifest would be lost, which somebody may have edited. */
+async function refuseExisting(path: string): Promise<void> {
+  if (await isThere(path)) throw new CliError(`${path} exists already: take another --name, or say --replace.`);
 }
 
 /** Copies a model into MODELS_DIR and writes its manifest. */
@@ -84,6 +86,11 @@ export const addModelCommand = defineCommand({
       await writeFile(`${described}.part`, `${JSON.stringify(manifest, null, 2)}\n`);
       await rename(`${described}.part`, described);
       terminal.out(`Added onnx/${name}: ${described}.`);
+      if (manifest.detector !== undefined && !(await isThere(join(modelsDir, `${manifest.detector}.json`)))) {
+        terminal.note(
+          `It needs ${manifest.detector}, a model that finds faces: add one with \`models add FILE --like yunet --name ${manifest.detector}\`.`,
+        );
+      }
       if (isRestricted(manifest.licence) && !allowNoncommercialModels) {
         terminal.note(
           `Its licence ${manifest.licence} forbids commercial use: set ALLOW_NONCOMMERCIAL_MODELS=true if yours is none.`,

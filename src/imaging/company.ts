@@ -1,22 +1,30 @@
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Metadata, type Sharp, type Stats } from 'sharp';
 
-/** Everything that sharp has begun or ended in this process: a pipeline counts twice, the reading of a header once. */
+/*
+ * State of the module, since libvips is one for the process as well. Everything that sharp has begun or ended: a pipeline counts
+ * twice, what it does not announce once.
+ */
 let happened = 0;
-let headersUnderWay = 0;
+let unannounced = 0;
 sharp.queue.on('change', () => {
   happened += 1;
 });
 
-/** `image.metadata()`, which sharp itself does not announce. Headers are read by this alone. */
-export async function metadataOf(image: Sharp): Promise<Metadata> {
+async function counted<T>(work: () => Promise<T>): Promise<T> {
   happened += 1;
-  headersUnderWay += 1;
+  unannounced += 1;
   try {
-    return await image.metadata();
+    return await work();
   } finally {
-    headersUnderWay -= 1;
+    unannounced -= 1;
   }
 }
+
+/** `image.metadata()`, which sharp does not announce. Headers are read by this alone. */
+export const metadataOf = (image: Sharp): Promise<Metadata> => counted(() => image.metadata());
+
+/** The same for `image.stats()`. */
+export const statsOf = (image: Sharp): Promise<Stats> => counted(() => image.stats());
 
 /** Who else worked on a picture meanwhile. */
 export interface Company {
@@ -34,7 +42,7 @@ export interface Company {
 export function watchCompany(): Company {
   const begin = happened;
   const { queue, process } = sharp.counters();
-  const busy = queue + process + headersUnderWay > 0;
+  const busy = queue + process + unannounced > 0;
   let mine = 0;
   return {
     own(kind) {

@@ -1,9 +1,10 @@
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../errors.ts';
+import { statsOf } from './company.ts';
 import { openImage, type OpenOptions } from './decode.ts';
 import { UNKNOWN } from './pixels/fill-coarse.ts';
 import type { Raster } from './raster.ts';
-import { readRaster } from './raster.ts';
+import { readRaster } from './read-raster.ts';
 import { writePicture } from './write.ts';
 
 /** Whether damage is looked for and filled. */
@@ -42,7 +43,7 @@ async function colourOf(image: Sharp): Promise<number> {
   ]);
   const { data, info } = await differences.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
-  const { channels: stats } = await sharp(data, { raw: { width, height, channels }, limitInputPixels: false }).stats();
+  const { channels: stats } = await statsOf(sharp(data, { raw: { width, height, channels }, limitInputPixels: false }));
   return Math.max(...stats.map(({ max }) => max));
 }
 
@@ -57,7 +58,7 @@ async function coverageOf(
     .raw()
     .toBuffer({ resolveWithObject: true });
   const raw = { width, height, channels: info.channels };
-  const { channels } = await sharp(marked, { raw, limitInputPixels: false }).stats();
+  const { channels } = await statsOf(sharp(marked, { raw, limitInputPixels: false }));
   return (channels[0]?.mean ?? 0) / 255;
 }
 

@@ -3,7 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../errors.ts';
 import { FORMATS, type ImageFormat } from './limits.ts';
 import { metadataFrom, withCarriedMetadata, type MetadataPolicy } from './metadata.ts';
-import { readRaster } from './raster.ts';
+import { readRaster } from './read-raster.ts';
 import { writePicture } from './write.ts';
 
 export const OUTPUT_FORMATS = ['ORIGINAL', 'JPEG', 'PNG', 'WEBP'] as const;

@@ -4,11 +4,17 @@ import { decodeTiles } from './avif-tiles.ts';
 import { metadataOf, watchCompany, type Company } from './company.ts';
 import { openImage } from './decode.ts';
 import type { ImageHeader } from './header/header.ts';
-import { DECODE_SECONDS, FORMATS, type ImageFormat, type ImageLimits } from './limits.ts';
+import { FORMATS, type ImageFormat, type ImageLimits } from './limits.ts';
 import { PLACEHOLDER_SIDE, placeholderOf, type Placeholder } from './placeholder.ts';
 import { damaged, tooLarge, unsupported } from './refusals.ts';
 import { secondOpinion } from './second-opinion.ts';
 import { sizeCheck } from './size-check.ts';
+
+export interface FullDecodeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Nobody else works on a picture in this process, and no other one is to be asked. Default false. */
+  readonly alone?: boolean | undefined;
+}
 
 export interface Decoded {
   readonly metadata: Metadata;
@@ -102,15 +108,13 @@ export async function decodeFully(
   path: string,
   header: ImageHeader,
   limits: ImageLimits,
-  signal?: AbortSignal,
+  { signal, alone = false }: FullDecodeOptions = {},
 ): Promise<Decoded> {
   const company = watchCompany();
-  const latest = performance.now() + DECODE_SECONDS * 1000;
   try {
     const decoded = await decodeOnce(path, header, limits, { failOn: 'warning', signal, company }).catch(
       async (error: unknown) => {
-        const tookLong = performance.now() >= latest;
-        if (isDecoders(error) && company.came() && !tookLong) await secondOpinion(path, limits, signal);
+        if (isDecoders(error) && company.came() && !alone) await secondOpinion(path, limits, signal);
         else if (!harmless(error)) throw error;
         return decodeOnce(path, header, limits, { failOn: 'error', signal });
       },

@@ -30,6 +30,8 @@ export interface ImageInfo extends Placeholder {
 
 export interface InspectOptions {
   readonly signal?: AbortSignal;
+  /** Nobody else works on a picture in this process. Default false. */
+  readonly alone?: boolean;
   /** Default: at once. */
   readonly whenRoom?: WhenRoom;
 }
@@ -78,7 +80,7 @@ export async function inspectImage(
   const header = await inspectHeader(path, limits, options);
   const { whenRoom = (_bytes, decode) => decode() } = options;
   const { metadata, placeholder } = await whenRoom(decodingBytes(header), () =>
-    decodeFully(path, header, limits, options.signal),
+    decodeFully(path, header, limits, options),
   );
   const turned = metadata.autoOrient;
   return {

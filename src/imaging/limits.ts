@@ -50,7 +50,7 @@ export const DECODE_SECONDS = 15;
 /** The pixel limit in the form sharp takes it: pixels, or `false` for none. */
 export function pixelLimit(limits: ImageLimits): number | false {
   const fromBytes = Math.floor(limits.maxDecodedBytes);
-  const fromPixels = limits.maxMegapixels > 0 ? limits.maxMegapixels * 1e6 : Infinity;
+  const fromPixels = limits.maxMegapixels > 0 ? Math.floor(limits.maxMegapixels * 1e6) : Infinity;
   const pixels = Math.min(fromPixels, fromBytes > 0 ? fromBytes : Infinity);
   return Number.isFinite(pixels) ? pixels : false;
 }

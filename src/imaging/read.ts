@@ -2,7 +2,8 @@ import { openImage, type OpenOptions } from './decode.ts';
 import { rasterBytes, type WhenRoom } from './decoding-bytes.ts';
 import { inspectHeader } from './inspect.ts';
 import { STORED_LIMITS } from './limits.ts';
-import { readRaster, type Raster } from './raster.ts';
+import type { Raster } from './raster.ts';
+import { readRaster } from './read-raster.ts';
 
 /**
  * Opens and decodes a stored picture completely.

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
-import { readRaster, type Raster } from './raster.ts';
+import type { Raster } from './raster.ts';
+import { readRaster } from './read-raster.ts';
 
 /**
  * A copy of a raster, smaller or mirrored; alpha is left out.

@@ -96,6 +96,7 @@ const schema = z
     if (manifest.task === 'face' && manifest.detector === undefined) {
       wrong('detector', 'must name the manifest of a model of the task detect');
     }
+    if (manifest.task !== 'face' && manifest.detector !== undefined) wrong('detector', 'belongs to the task face only');
     if ((manifest.task === 'face' || manifest.task === 'detect') && !manifest.fixedSize) {
       wrong('fixedSize', 'must be true for this task');
     }

@@ -107,7 +107,9 @@ export async function openNets({
   const tried = new Map<string, Promise<NetFinding | undefined>>();
 
   async function load(net: OwnNet): Promise<NetFinding | undefined> {
-    const answer = await thread.load(net);
+    const answer = await thread
+      .load(net)
+      .catch((error: unknown) => ({ refused: `its thread could not be started (${String(error)})` }));
     if ('refused' in answer) {
       refuse(net, answer.refused);
       return undefined;

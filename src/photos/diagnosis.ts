@@ -66,6 +66,7 @@ export function createDiagnoses(deps: {
       fileQuality: await fileQuality(file.path, format, signal),
     });
     const findings = findingsOf(measurements, await damageCoverage(whole, { nets, pixels, signal }));
+    await nets.ready?.(['restore'], 'BALANCED');
     const steps = deps.plan(measurements, nets).filter(({ ran }) => ran);
     const recommended = steps.map(({ name, strength, reason }) => ({ name, strength, reason }));
     return { findings, summary: summaryOf(findings), recommended };

@@ -10,7 +10,7 @@ import { measure } from '../../src/imaging/measure/measure.ts';
 import { NO_NETS } from '../../src/imaging/nets.ts';
 import { runPipeline } from '../../src/imaging/pipeline.ts';
 import { createPixelPool } from '../../src/imaging/pixels/pool.ts';
-import { readRaster } from '../../src/imaging/raster.ts';
+import { readRaster } from '../../src/imaging/read-raster.ts';
 import { makeRenditions, type RenditionName } from '../../src/imaging/renditions.ts';
 import { configureSharp } from '../../src/imaging/sharp.ts';
 import { repair } from '../../src/imaging/steps/repair.ts';

@@ -31,7 +31,8 @@ export const cost: Figure = {
       return (performance.now() - began) / 1000 / MEGAPIXELS;
     };
     try {
-      // Nets are loaded, and the loops over pixels compiled, with the first photo.
+      // The loops over pixels are compiled with the first photo.
+      await nets.tryAll();
       await seconds('FAST');
       const found = { FAST: [] as number[], BEST: [] as number[] };
       for (let round = 0; round < Math.min(rounds, MOST_ROUNDS); round++) {

@@ -31,7 +31,7 @@ function largestDifference(a: Raster, b: Raster): number {
   return difference;
 }
 
-/** Of two masks, cut at ½: 1 where they mark the same pixels. */
+/** Of two masks, cut at ½: 1 where they mark the same pixels; NaN where they mark none, which says nothing. */
 function agreement(a: Raster, b: Raster): number {
   let [both, marked] = [0, 0];
   for (let i = 0; i < b.data.length; i++) {
@@ -39,7 +39,7 @@ function agreement(a: Raster, b: Raster): number {
     both += first & second;
     marked += first + second;
   }
-  return marked === 0 ? 1 : (2 * both) / marked;
+  return (2 * both) / marked;
 }
 
 /** Every net on one picture, in the service's tiles and in one piece. */

@@ -1,5 +1,6 @@
 import type { Quality } from '../nets.ts';
 import type { PixelPool } from '../pixels/pool.ts';
+import { SQUARE } from '../pixels/harm.ts';
 import { colourChannels, createRaster, hasAlpha, type Raster } from '../raster.ts';
 import type { GateMeasure } from '../report.ts';
 import { comparisonOf, MEASURES, type Comparison, type Effect } from './measures.ts';
@@ -48,8 +49,6 @@ const SHARES: Readonly<Record<Quality, readonly number[]>> = {
 };
 /** Work whose harm may be in one place alone. */
 const LOCAL: ReadonlySet<Effect> = new Set(['places', 'redrawn', 'faces', 'colours']);
-/** A multiple of what the kernels look at together. */
-const TILE = 256;
 /** PSNR in dB from which a result is the photo again, for every purpose. */
 const SAME = 50;
 
@@ -63,7 +62,7 @@ export function createGate({ pixels, quality }: { pixels: PixelPool; quality: Qu
     const parts = await pixels.run(
       'harm',
       { before, after, everywhere },
-      { width, height, tileWidth: TILE, tileHeight: TILE, signal },
+      { width, height, tileWidth: SQUARE, tileHeight: SQUARE, signal },
     );
     return measuresOf(work, comparisonOf(addHarm(parts.filter((part) => part !== undefined))));
   }

@@ -4,7 +4,8 @@ import { decodingBytes, type WhenRoom } from '../decoding-bytes.ts';
 import { inspectHeader } from '../inspect.ts';
 import { STORED_LIMITS } from '../limits.ts';
 import type { PixelPool } from '../pixels/pool.ts';
-import { readRaster, type Raster } from '../raster.ts';
+import type { Raster } from '../raster.ts';
+import { readRaster } from '../read-raster.ts';
 import { measure, measureTone } from './measure.ts';
 import type { Measurements } from './measurements.ts';
 

@@ -12,6 +12,8 @@ export interface FillBiharmonicInput {
   readonly mask: Raster;
 }
 
+/** Of the whole range: what is left of an equation then is less than the rounding to levels. */
+const PRECISE = 1 / 500;
 /** Unknown pixels further than this from everything known keep the guess, which comes from a smaller picture. */
 const DEEP = 6;
 /** What lies so far outside a tile is solved with it and thrown away; its influence has gone by then, so that tiles meet without a seam. */
@@ -39,7 +41,7 @@ export function fillBiharmonic({ source, target, mask }: FillBiharmonicInput, ti
     for (let k = 0; k < matrix.knownAt.length; k++) {
       b[matrix.knownRow[k]!]! -= matrix.knownFactor[k]! * data[matrix.knownAt[k]! * channels + c]!;
     }
-    conjugateGradient(matrix, x, b, top / 500);
+    conjugateGradient(matrix, x, b, top * PRECISE);
     for (let y = tile.y0; y < tile.y1; y++) {
       for (let px = tile.x0; px < tile.x1; px++) {
         const i = index[(y - from.y0) * stride + px - from.x0]!;

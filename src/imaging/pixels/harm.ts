@@ -25,8 +25,8 @@ export interface HarmSums {
 /** Even, so that pairs of pixels are the same in every tile. */
 const HALO = 4;
 
-/** Side of the squares of which some are left out. */
-const SQUARE = 256;
+/** Side of the squares in which pictures are compared, and of which some are left out. */
+export const SQUARE = 256;
 
 /** Compares two pictures on one tile, which begins at a multiple of 64 and ends there or at the edge; undefined where it need not count. */
 export function harmTile(input: HarmInput, tile: Tile): HarmSums | undefined {

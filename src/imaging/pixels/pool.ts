@@ -53,6 +53,9 @@ interface Slot {
   job: { call: Call; index: number } | undefined;
 }
 
+/** Threads that are kept for work that will come back: more would be memory that nobody has reckoned with. */
+const MOST_HELD = 4;
+
 export interface PixelPoolOptions {
   /** Threads at most. Default: one per core. */
   readonly size?: number;
@@ -87,6 +90,10 @@ export function createPixelPool({
   }
 
   function tidyThreads(): void {
+    for (const slot of [...slots].slice(MOST_HELD)) {
+      slots.delete(slot);
+      void slot.worker.terminate();
+    }
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
     for (const { worker } of slots) worker.postMessage(COLLECT);
   }

@@ -38,21 +38,22 @@ const TURNS: Readonly<Record<Quality, readonly Turn[]>> = {
   ],
 };
 
-/** The net makes the colours; transparency, which it does not know, is enlarged as without it, and then one pass has to do. */
+/** The net makes the colours; transparency, which it does not know, is enlarged as without it. */
 async function byNet(net: PictureNet, source: Raster, context: StepContext): Promise<Raster> {
   const { signal, pixels, options, onProgress } = context;
   const factor = net.scale === 4 ? 4 : 2;
   const large = { ...source, width: source.width * factor, height: source.height * factor };
-  const clear = hasAlpha(source);
-  const turns = clear ? [] : TURNS[options.quality ?? 'BALANCED'];
-  const target = clear ? await byLanczos(source, factor, { ...context, onProgress: () => {} }) : createRaster(large);
+  const turns = TURNS[options.quality ?? 'BALANCED'];
+  const target = hasAlpha(source)
+    ? await byLanczos(source, factor, { ...context, onProgress: () => {} })
+    : createRaster(large);
   const part = (pass: number) => (done: number) => onProgress((pass + done) / (turns.length + 1));
   await net.run(source, target, { controls: {}, signal, onProgress: part(0) });
+  if (turns.length === 0) return target;
   const { width, height } = source;
+  const [turned, made] = [createRaster(source), createRaster(large)];
   for (const [index, turn] of turns.entries()) {
-    const turned = createRaster(source);
     await pixels.run('mixTurned', { source, target: turned, ...turn, share: 1 }, { width, height, signal });
-    const made = createRaster(large);
     await net.run(turned, made, { controls: {}, signal, onProgress: part(index + 1) });
     const share = 1 / (index + 2);
     const area = { width: large.width, height: large.height, tileWidth: 1024, signal };

@@ -78,7 +78,13 @@ function detectorProblem(inputs: readonly Port[], outputs: readonly Port[], mani
   if (missing.length > 0) {
     return `has no output ${missing[0]} (it has ${named(outputs)}): only detectors of the YuNet family can be used`;
   }
-  return pictureProblem('input', inputs, { name: names.image, planes: 3, side: tile.size }, manifest);
+  const other = outputs.find(({ name, type }) => YUNET_OUTPUTS.includes(name) && type !== 'float32');
+  if (other !== undefined) return `has the output ${other.name} of type ${other.type}; only float32 can be used`;
+  if (tile.size % 32 !== 0) return `looks at ${tile.size} pixels a side, which is no multiple of 32: correct \`tile\``;
+  return (
+    pictureProblem('input', inputs, { name: names.image, planes: 3, side: tile.size }, manifest) ??
+    parameterProblem(inputs, manifest)
+  );
 }
 
 function parameterProblem(inputs: readonly Port[], manifest: Manifest): string | undefined {

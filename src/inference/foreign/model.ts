@@ -153,7 +153,7 @@ export function createLoadedModel(
 }
 
 /** What the runtime throws, in a sentence. */
-function explained(error: unknown): RunFailure {
+export function explained(error: unknown): RunFailure {
   const text = (error as Error).message;
   if (/computed output shape|pre-allocated/.test(text)) {
     return new RunFailure(

@@ -1,7 +1,7 @@
 import type { TypedTensor } from 'onnxruntime-node';
 import type { Raster } from '../../../imaging/raster.ts';
 import type { Manifest } from '../../manifest.ts';
-import { RunFailure, toTensorData } from '../model.ts';
+import { explained, RunFailure, toTensorData } from '../model.ts';
 import type { OpenSession } from '../session.ts';
 import type { Face } from './face.ts';
 import { cutOut } from './sample.ts';
@@ -27,10 +27,7 @@ export function createDetector({ runtime, session }: OpenSession, manifest: Mani
       const shape = manifest.layout === 'NCHW' ? [1, 3, side, side] : [1, side, side, 3];
       const feeds = { [manifest.inputs.image]: new runtime.Tensor('float32', toTensorData(manifest, image), shape) };
       const answers = await session.run(feeds, [...YUNET_OUTPUTS]).catch((error: unknown) => {
-        throw new RunFailure(
-          'PROVIDER_REJECTED',
-          `The detector of faces cannot be run on this picture: ${(error as Error).message.split('\n')[0]?.slice(0, 300)}`,
-        );
+        throw explained(error);
       });
       const outputs = Object.fromEntries(
         YUNET_OUTPUTS.map((name) => [name, (answers[name] as TypedTensor<'float32'> | undefined)?.data]),

@@ -8,6 +8,8 @@ type Part = keyof typeof PARTS;
 /** How sure it must be; and of two boxes that share so much of their area, the likelier one counts. */
 const SCORE = 0.7;
 const OVERLAP = 0.3;
+/** Boxes that are compared with each other: thousands are no faces. */
+const MOST = 2000;
 
 const nameOf = (part: Part, stride: number): string => `${part}_${stride}`;
 /** Names of the outputs of a YuNet file, e.g. `kps_16`. */
@@ -56,16 +58,19 @@ export function facesOfYunet(
       });
     }
   }
-  return likeliest(found.filter(isSound));
+  return likeliest(found.filter((face) => isSound(face, side)));
 }
 
-const isSound = ({ x, y, width, height, points }: Face): boolean =>
-  [x, y, width, height, ...points.flatMap((point) => [point.x, point.y])].every(Number.isFinite);
+/** No face is much larger than the picture, and every number of it is one. */
+function isSound({ x, y, width, height, points }: Face, side: number): boolean {
+  const numbers = [x, y, width, height, ...points.flatMap((point) => [point.x, point.y])];
+  return numbers.every(Number.isFinite) && width > 0 && height > 0 && Math.max(width, height) <= 2 * side;
+}
 
 /** Of boxes that lie on each other only the likeliest stays. */
 function likeliest(faces: readonly Face[]): Face[] {
   const kept: Face[] = [];
-  for (const face of faces.toSorted((a, b) => b.score - a.score)) {
+  for (const face of faces.toSorted((a, b) => b.score - a.score).slice(0, MOST)) {
     if (kept.every((other) => shared(face, other) <= OVERLAP)) kept.push(face);
   }
   return kept;
