@@ -1,17 +1,30 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QUALITIES, type Nets, type Quality } from '../../src/imaging/nets.ts';
+import { createPixelPool } from '../../src/imaging/pixels/pool.ts';
 import { maxSample, type Raster } from '../../src/imaging/raster.ts';
-import { createBuiltinProvider, type BuiltinOptions } from '../../src/providers/builtin.ts';
+import { createBuiltinProvider } from '../../src/providers/builtin.ts';
 import type { Provider, ProviderModel, RestoreOptions, RestoreResult } from '../../src/providers/provider.ts';
 import type { Damaged, KindName } from './damage/kinds.ts';
 import { decode } from './files.ts';
 import { fromSamples, type Picture, type Plane } from './picture.ts';
 
-/** The service's models, as the queue would run them, with the nets where there are some. */
+/**
+ * The service's models, as the queue would run them, with the nets where there are some. Its threads stay, as they do where one photo
+ * follows another: else what a trial costs would tell how long the baselines before it took.
+ */
 export function openProvider(nets?: Nets): Provider {
-  const options: BuiltinOptions & { readonly nets?: Nets } = nets === undefined ? {} : { nets };
-  return createBuiltinProvider(options);
+  const pixels = createPixelPool();
+  const release = pixels.hold();
+  const provider = createBuiltinProvider({ pixels, ...(nets === undefined ? {} : { nets }) });
+  return {
+    ...provider,
+    async close() {
+      release();
+      await provider.close?.();
+      await pixels.close();
+    },
+  };
 }
 
 /** One of the service's models with options. */
