@@ -222,9 +222,11 @@ describe('what the gate measures', () => {
     const hard = mapSamples(coloured(grey, 0), (level, channel) => level + (channel === 0 && level > 0.6 ? 0.4 : 0));
     const { raster, share, failed } = await judge(grey, hard, 'colours');
     expect(namesOf(failed)).toContain('clipping');
-    expect(share).toBe(0.5);
+    expect(share).toBe(0.75);
     const wanted = createRaster(hard);
-    wanted.data.forEach((_level, i) => (wanted.data[i] = (grey.data[Math.floor(i / 3)]! + hard.data[i]!) / 2 + 0.5));
+    wanted.data.forEach(
+      (_level, i) => (wanted.data[i] = (grey.data[Math.floor(i / 3)]! + 3 * hard.data[i]!) / 4 + 0.5),
+    );
     expect(raster.data).toEqual(wanted.data);
     // Transparency stays where it is.
     expect(channelsFrom({ channels: 2 }, { channels: 4 })).toEqual([0, 0, 0, 1]);
@@ -291,9 +293,9 @@ describe('what the gate does', () => {
     );
     const { raster, report } = await work([warm]);
     expect(report.gate?.verdict).toBe('LOWERED');
-    expect(report.steps[0]).toMatchObject({ ran: true, strength: 0.5 });
-    expect(report.steps[0]?.reason).toMatch(/^It was called for\. Only 50 % of it is in the result: .+\.$/);
-    expect((raster.data[0] ?? 0) - (photo.data[0] ?? 0)).toBeOneOf([3, 4]);
+    expect(report.steps[0]).toMatchObject({ ran: true, strength: 0.75 });
+    expect(report.steps[0]?.reason).toMatch(/^It was called for\. Only 75 % of it is in the result: .+\.$/);
+    expect((raster.data[0] ?? 0) - (photo.data[0] ?? 0)).toBeOneOf([5, 6]);
   });
 
   it('leaves a step out that did harm and keeps the others', async () => {

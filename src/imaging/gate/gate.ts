@@ -43,8 +43,8 @@ export interface HarmGate {
 
 /** What is tried of work that does harm before it is left out. */
 const SHARES: Readonly<Record<Quality, readonly number[]>> = {
-  FAST: [0.5],
-  BALANCED: [0.5],
+  FAST: [0.75, 0.5],
+  BALANCED: [0.75, 0.5],
   BEST: [0.7, 0.4, 0.2],
 };
 /** Work whose harm may be in one place alone. */
