@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ManifestError } from '../inference/manifest.ts';
 import { ModelRefused } from '../inference/foreign/process.ts';
@@ -10,6 +10,7 @@ import { codeOf } from '../errors.ts';
 import { defineCommand } from './command.ts';
 import { CliError, reasonOf, UsageError } from './exit.ts';
 import { choice, flag, text } from './options.ts';
+import { exists } from './outputs.ts';
 
 const SCALES = { 1: 1, 2: 2, 4: 4 } as const;
 
@@ -38,15 +39,9 @@ async function copyInto(from: string, to: string, replace: boolean): Promise<voi
   }
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
 /** @throws CliError where a manifest would be lost, which somebody may have edited. */
 async function refuseExisting(path: string): Promise<void> {
-  if (await isThere(path)) throw new CliError(`${path} exists already: take another --name, or say --replace.`);
+  if (await exists(path)) throw new CliError(`${path} exists already: take another --name, or say --replace.`);
 }
 
 /** Copies a model into MODELS_DIR and writes its manifest. */
@@ -86,7 +81,7 @@ export const addModelCommand = defineCommand({
       await writeFile(`${described}.part`, `${JSON.stringify(manifest, null, 2)}\n`);
       await rename(`${described}.part`, described);
       terminal.out(`Added onnx/${name}: ${described}.`);
-      if (manifest.detector !== undefined && !(await isThere(join(modelsDir, `${manifest.detector}.json`)))) {
+      if (manifest.detector !== undefined && !(await exists(join(modelsDir, `${manifest.detector}.json`)))) {
         terminal.note(
           `It needs ${manifest.detector}, a model that finds faces: add one with \`models add FILE --like yunet --name ${manifest.detector}\`.`,
         );

@@ -26,7 +26,7 @@ const EXTENSION_OF: Readonly<Record<string, string>> = { jpeg: '.jpg', png: '.pn
 /** What `link` answers on file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV']);
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 

@@ -107,9 +107,7 @@ export async function openNets({
   const tried = new Map<string, Promise<NetFinding | undefined>>();
 
   async function load(net: OwnNet): Promise<NetFinding | undefined> {
-    const answer = await thread
-      .load(net)
-      .catch((error: unknown) => ({ refused: `its thread could not be started (${String(error)})` }));
+    const answer = await thread.load(net);
     if ('refused' in answer) {
       refuse(net, answer.refused);
       return undefined;

@@ -123,7 +123,12 @@ export function createInferenceThread({
       const waiting = pending.loads.get(net.name);
       if (waiting === undefined) {
         pending.loads.set(net.name, [resolve]);
-        send({ load: net });
+        try {
+          send({ load: net });
+        } catch (error) {
+          pending.loads.delete(net.name);
+          resolve({ refused: `the inference thread cannot be started (${String(error)})` });
+        }
       } else waiting.push(resolve);
       return promise;
     },

@@ -47,7 +47,8 @@ function strides({ layout }: Manifest, planes: number, size: number): { plane: n
   return layout === 'NCHW' ? { plane: size, step: 1 } : { plane: 1, step: planes };
 }
 
-function shapeOf({ layout }: Manifest, planes: number, width: number, height: number): number[] {
+/** The shape of a tensor of so many planes. */
+export function shapeOf({ layout }: Manifest, planes: number, width: number, height: number): number[] {
   return layout === 'NCHW' ? [1, planes, height, width] : [1, height, width, planes];
 }
 

@@ -1,7 +1,7 @@
 import type { TypedTensor } from 'onnxruntime-node';
 import type { Raster } from '../../../imaging/raster.ts';
 import type { Manifest } from '../../manifest.ts';
-import { explained, RunFailure, toTensorData } from '../model.ts';
+import { explained, RunFailure, shapeOf, toTensorData } from '../model.ts';
 import type { OpenSession } from '../session.ts';
 import type { Face } from './face.ts';
 import { cutOut } from './sample.ts';
@@ -24,7 +24,7 @@ export function createDetector({ runtime, session }: OpenSession, manifest: Mani
     async find(source) {
       const scale = side / Math.max(source.width, source.height);
       const image = cutOut(source, { a: scale, b: 0, dx: 0, dy: 0 }, side, 'black');
-      const shape = manifest.layout === 'NCHW' ? [1, 3, side, side] : [1, side, side, 3];
+      const shape = shapeOf(manifest, 3, side, side);
       const feeds = { [manifest.inputs.image]: new runtime.Tensor('float32', toTensorData(manifest, image), shape) };
       const answers = await session.run(feeds, [...YUNET_OUTPUTS]).catch((error: unknown) => {
         throw explained(error);
