@@ -192,14 +192,23 @@ describe('aligning a face', () => {
     expect([...dot.data]).toEqual([200, 100, 50]);
   });
 
-  it('looks at 12 megapixels, and puts back a face of thousands of pixels, in less than a second', () => {
+  it('looks at 12 megapixels, and puts back a face of thousands of pixels, for less than four passes over the picture', () => {
     const large = createRaster({ width: 4000, height: 3000, channels: 3, depth: 8 });
-    const began = performance.now();
-    cutOut(large, { a: 640 / 4000, b: 0, dx: 0, dy: 0 }, 640, 'black');
     const to = { a: 0.2, b: 0.02, dx: -50, dy: -50 };
-    putBack(large, cutOut(large, to, 512, 'edge'), to, 1);
-    // About 0.25 s on an idle machine.
-    expect(performance.now() - began).toBeLessThan(3000);
+    const best = (work: () => void) =>
+      Math.min(
+        ...[1, 2, 3].map(() => {
+          const began = performance.now();
+          work();
+          return performance.now() - began;
+        }),
+      );
+    const pass = best(() => large.data.forEach((value, i) => (large.data[i] = 255 - value)));
+    const faces = best(() => {
+      cutOut(large, { a: 640 / 4000, b: 0, dx: 0, dy: 0 }, 640, 'black');
+      putBack(large, cutOut(large, to, 512, 'edge'), to, 1);
+    });
+    expect(faces / pass, `${faces} ms to ${pass} ms`).toBeLessThan(4);
   });
 
   it('knows a face that has been restored from another one, a blob or its negative', () => {

@@ -74,7 +74,8 @@ def main():
     torch.set_num_threads(args.threads)
     os.makedirs(args.runs, exist_ok=True)
     where = device()
-    net = NETS[args.net]().to(where)
+    # The order of numbers that convolutions like best: nearly twice as fast on a processor.
+    net = NETS[args.net]().to(where, memory_format=torch.channels_last)
     average = NETS[args.net]().to(where)
     average.load_state_dict(net.state_dict())
     optimiser = torch.optim.Adam(net.parameters(), args.rate)
@@ -113,7 +114,7 @@ def main():
     losses, began = [], time.time()
     usual, safe = None, None
     for step, (inputs, target) in enumerate(loader, start):
-        inputs, target = inputs.to(where), target.to(where)
+        inputs, target = inputs.to(where, memory_format=torch.channels_last), target.to(where)
         for group in optimiser.param_groups:
             group['lr'] = rate(step, args.steps, args.rate)
         optimiser.zero_grad()

@@ -8,7 +8,7 @@ type Cells = HarmSums['cells'];
 const FLAT = 9;
 /** Variance of the cells of a window from which it has structure, and how many times that of the grain it has to be. */
 const STRUCTURED = 36;
-const TIMES_GRAIN = 4;
+const TIMES_GRAIN = 8;
 /** Variance of the means of cells of 8 × 8 pixels against that of the grain at half size: they are 4 × 4 of its pixels. */
 const CELL_SHARE = 1 / 8;
 

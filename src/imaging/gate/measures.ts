@@ -1,7 +1,7 @@
 import type { HarmSums } from '../pixels/harm.ts';
-import { BIN } from '../pixels/harm-cells.ts';
+import { BIN, OVERSHOOT } from '../pixels/harm-cells.ts';
 import { changedStructure, gainBeyondGrain, gainOf } from './coarse.ts';
-import { fineChange, type FineChange } from './fine.ts';
+import { fineChange, total, type FineChange } from './fine.ts';
 import { quantile } from './sums.ts';
 
 /**
@@ -54,10 +54,23 @@ export interface Measure {
 /** Of the grain in busy areas, so much of the detail may go with it. */
 const EXCUSED = 1.5;
 
-/** Levels or percent that each level of grain explains: where it was taken out, pixels lie beyond their old neighbours, and greys vary. */
-const BY_GRAIN = 0.1;
-const beyondGrain = (value: number | undefined, fine: readonly FineChange[]): number | undefined =>
-  value === undefined ? undefined : Math.max(0, value - BY_GRAIN * Math.max(0, ...fine.map(({ grain }) => grain)));
+/**
+ * What taking out large grain changes by itself, for each level of its σ as it is measured: the means of areas, colours, and the greys
+ * among them. Found by giving the clean photographs as the answer to σ 12–25 with grains of up to two pixels.
+ */
+const OF_GRAIN = { brightness: 0.1, colour: 0.15, neutral: 0.25 } as const;
+/** Where it was taken out, pixels lie up to so many times the grain beyond all their old neighbours. */
+const OVERSHOOT_OF_GRAIN = 1.5;
+
+const grainOf = (fine: readonly FineChange[]): number => Math.max(0, ...fine.map(({ grain }) => grain));
+
+/** The change that `most` of the areas stay under, in levels, without what grain explains. */
+function change(what: keyof typeof OF_GRAIN, most: number): Measure['value'] {
+  return ({ sums: { cells }, fine }) => {
+    const levels = quantile(cells[what], most, BIN);
+    return levels === undefined ? undefined : Math.max(0, levels - OF_GRAIN[what] * grainOf(fine));
+  };
+}
 
 const percent = (part: number | undefined): number | undefined => (part === undefined ? undefined : 100 * part);
 const share = (part: number, whole: number): number | undefined => (whole === 0 ? undefined : (100 * part) / whole);
@@ -100,7 +113,7 @@ export const MEASURES: readonly Measure[] = [
     unit: 'levels',
     limits: { grain: 6, blocks: 6, detail: 4, size: 4, redrawn: 8, faces: 8 },
     curable: true,
-    value: ({ sums: { cells } }) => quantile(cells.brightness, 0.999, BIN),
+    value: change('brightness', 0.999),
     says: 'of 255 is how much areas became brighter or darker at most',
     harm: 'areas became brighter or darker',
   },
@@ -130,7 +143,7 @@ export const MEASURES: readonly Measure[] = [
     unit: 'levels',
     limits: { grain: 5, blocks: 6, detail: 3, size: 3, redrawn: 8, faces: 8 },
     curable: true,
-    value: ({ sums: { cells }, fine }) => beyondGrain(quantile(cells.neutral, 0.99, BIN), fine),
+    value: change('neutral', 0.99),
     says: 'of colour are in what had none',
     harm: 'grey areas took on a colour',
   },
@@ -139,7 +152,7 @@ export const MEASURES: readonly Measure[] = [
     unit: 'levels',
     limits: { grain: 8, blocks: 10, detail: 8, size: 8, redrawn: 10, faces: 10 },
     curable: true,
-    value: ({ sums: { cells } }) => quantile(cells.colour, 0.99, BIN),
+    value: change('colour', 0.99),
     says: 'of 255 is how much colours changed',
     harm: 'colours changed',
   },
@@ -169,7 +182,10 @@ export const MEASURES: readonly Measure[] = [
     unit: '%',
     limits: { grain: 2, blocks: 2, detail: 2, size: 2, redrawn: 10, faces: 10 },
     curable: true,
-    value: ({ sums: { cells }, fine }) => beyondGrain(share(cells.overshot, cells.pixels), fine),
+    value({ sums: { cells }, fine }) {
+      const from = Math.floor(OVERSHOOT + OVERSHOOT_OF_GRAIN * grainOf(fine));
+      return share(total(cells.overshot.slice(from)), cells.pixels);
+    },
     says: 'of the pixels lie in halos along edges',
     harm: 'edges got halos',
   },

@@ -13,8 +13,8 @@ export interface CellSums {
   cells: number;
   /** Cells of which nearly every pixel has changed. */
   replaced: number;
-  /** Pixels that overshoot all their neighbours of before. */
-  overshot: number;
+  /** Pixels that overshoot all their neighbours of before by more than `OVERSHOOT` levels, by how many, in bins of one level. */
+  readonly overshot: number[];
   /** Of changed pixels the squared change, and what the pixels around them that did not change vary by. */
   removed: number;
   usual: number;
@@ -24,7 +24,7 @@ export interface CellSums {
   /** Of the means of cells around that of their window: variance before, and covariance of before and after. */
   variance: number;
   covariance: number;
-  /** Windows by the change of their mean luminance, in bins of `BIN` levels. */
+  /** Windows by the change of their mean luminance, in bins of `BIN` levels; those moved towards an end that cut their grain by 0. */
   readonly brightness: number[];
   /** Cells without colour by how much colour they have now, and all cells by the change of their colour, in bins of `BIN` levels. */
   readonly neutral: number[];
@@ -39,8 +39,11 @@ const BINS = 256;
 const CHANGED = 2.5;
 /** Share of a cell whose change is that of the whole cell. */
 const NEARLY_ALL = 0.75;
+/** Share of the samples of a window at an end of the scale that tells of grain cut off there. */
+const CUT = 0.05;
 /** Levels beyond the neighbours that are a halo. */
-const OVERSHOOT = 6;
+export const OVERSHOOT = 6;
+const OVERSHOTS = 64;
 /** Levels of chroma up to which a cell has no colour. */
 const NEUTRAL = 4;
 /** Least variance of a surface: that of rounding and a little grain. */
@@ -64,7 +67,7 @@ export function emptyCells(): CellSums {
     changed: 0,
     cells: 0,
     replaced: 0,
-    overshot: 0,
+    overshot: zeros(OVERSHOTS),
     removed: 0,
     usual: 0,
     windows: zeros(VARIANCE_BINS),
@@ -91,8 +94,10 @@ export function addCells(sums: CellSums, a: readonly Plane[], b: readonly Plane[
   }
   for (let row = 0; row + WINDOW <= rows; row += WINDOW) {
     for (let column = 0; column + WINDOW <= columns; column += WINDOW) {
-      addWindow(sums, before, after, columns, row * columns + column);
-      addRemoved(sums, a[0]!, b[0]!, area, area.x0 + column * CELL, area.y0 + row * CELL);
+      const [x0, y0] = [area.x0 + column * CELL, area.y0 + row * CELL];
+      const change = addWindow(sums, before, after, columns, row * columns + column);
+      count(sums.brightness, isCut(a[0]!, area, x0, y0, change) ? 0 : Math.abs(change));
+      addRemoved(sums, a[0]!, b[0]!, area, x0, y0);
     }
   }
 }
@@ -142,12 +147,10 @@ function addCell(sums: CellSums, a: readonly Plane[], b: readonly Plane[], area:
         if (isClipped(p + (4 / 3) * pv, q + (4 / 3) * qv)) clipped++;
         if (isClipped(pl - pu, ql - qu)) clipped++;
       }
-      if (
-        d > OVERSHOOT
-          ? isBeyond(la!, at, x, y, width, height, q - OVERSHOOT, 1)
-          : d < -OVERSHOOT && isBeyond(la!, at, x, y, width, height, q + OVERSHOOT, -1)
-      )
-        sums.overshot++;
+      if (d > OVERSHOOT || d < -OVERSHOOT) {
+        const beyond = overshoot(la!, at, x, y, width, height, q, d > 0 ? 1 : -1);
+        if (beyond > OVERSHOOT) sums.overshot[Math.min(OVERSHOTS - 1, Math.floor(beyond))]!++;
+      }
     }
   }
   const n = CELL * CELL;
@@ -168,8 +171,8 @@ function isClipped(before: number, after: number): boolean {
   return (after < 0.5 && before > 3.5) || (after > 254.5 && before < 251.5);
 }
 
-/** Whether `level` lies above (`sign` 1) or below (-1) all nine pixels around `at`. */
-function isBeyond(
+/** By how much `level` lies above (`sign` 1) or below (-1) all nine pixels around `at`; anything up to OVERSHOOT where it does not. */
+function overshoot(
   plane: Plane,
   at: number,
   x: number,
@@ -178,13 +181,15 @@ function isBeyond(
   height: number,
   level: number,
   sign: 1 | -1,
-): boolean {
+): number {
+  let least = Infinity;
   for (let dy = y > 0 ? -1 : 0; dy <= (y < height - 1 ? 1 : 0); dy++) {
     for (let dx = x > 0 ? -1 : 0; dx <= (x < width - 1 ? 1 : 0); dx++) {
-      if (sign * plane[at + dy * width + dx]! >= sign * level) return false;
+      least = Math.min(least, sign * (level - plane[at + dy * width + dx]!));
+      if (least <= OVERSHOOT) return least;
     }
   }
-  return true;
+  return least;
 }
 
 /** What was taken out of a window, against how much the rest of its cells varies within. */
@@ -216,7 +221,24 @@ function addRemoved(sums: CellSums, a: Plane, b: Plane, { width }: Area, x0: num
   sums.usual += changed * Math.max(SMOOTH, cells === 0 ? 0 : within / cells);
 }
 
-function addWindow(sums: CellSums, before: Float32Array, after: Float32Array, columns: number, first: number): void {
+/**
+ * Whether the scale ends in the grain of a window, at the end towards which it moved: black that cuts off the dark half of the grain
+ * leaves a mean that is too light by up to σ/√(2π), and without its grain the window is as dark as it was meant to be.
+ */
+function isCut(plane: Plane, { width }: Area, x0: number, y0: number, change: number): boolean {
+  if (Math.abs(change) < CHANGED) return false;
+  const side = WINDOW * CELL;
+  let cut = 0;
+  for (let y = y0; y < y0 + side; y++) {
+    for (let at = y * width + x0; at < y * width + x0 + side; at++) {
+      if (change < 0 ? plane[at]! < CHANGED : plane[at]! > 255 - CHANGED) cut++;
+    }
+  }
+  return cut > CUT * side * side;
+}
+
+/** @returns by how many levels its mean has changed. */
+function addWindow(sums: CellSums, before: Float32Array, after: Float32Array, columns: number, first: number): number {
   const n = WINDOW * WINDOW;
   let [a, b, aa, bb, ab] = [0, 0, 0, 0, 0];
   for (let row = 0; row < WINDOW; row++) {
@@ -233,10 +255,10 @@ function addWindow(sums: CellSums, before: Float32Array, after: Float32Array, co
   const varianceA = aa / n - (a / n) ** 2;
   const varianceB = bb / n - (b / n) ** 2;
   const covariance = ab / n - (a / n) * (b / n);
-  count(sums.brightness, Math.abs(b - a) / n);
   sums.variance += varianceA;
   sums.covariance += covariance;
   const bin = varianceBin(varianceA);
   sums.windows[bin]!++;
   if (covariance < KEPT * Math.sqrt(varianceA * Math.max(0, varianceB)) || varianceB < 1) sums.lost[bin]!++;
+  return (b - a) / n;
 }
