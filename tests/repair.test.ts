@@ -216,6 +216,32 @@ describe('repair with a net', () => {
     expect(psnr(raster, stripes)).toBe(Infinity);
   });
 
+  it('leaves one patch alone that is too large to be filled, and fills the rest', async () => {
+    const clean = await blur(await readPhoto(photoPath('coffee.png')), 1.5);
+    const { width, height } = clean;
+    const wide = plane(clean);
+    for (let y = 40; y < 140; y++) wide.data.fill(255, y * width + 60, y * width + 160);
+    const thin = plane(clean);
+    for (let y = 0; y < height; y++) thin.data.fill(255, y * width + 300, y * width + 304);
+    const hurt = painted(painted(clean, wide), thin);
+    const nets = handMadeNets(['mask']);
+    const all: Nets = {
+      find(task, quality) {
+        const net = nets.find(task, quality);
+        if (net === undefined) return undefined;
+        const run: typeof net.run = async (_source, target) => {
+          target.data.set(wide.data.map((level, i) => Math.max(level, thin.data[i]!)));
+        };
+        return { ...net, run };
+      },
+    };
+    const { raster, mask } = await restore(hurt, 'repair', {}, all);
+    expect(mask?.data[90 * width + 110]).toBe(0);
+    expect(mask?.data[90 * width + 302]).toBe(255);
+    expect(psnrInside(raster, hurt, wide)).toBe(Infinity);
+    expect(psnrInside(raster, clean, thin)).toBeGreaterThan(30);
+  });
+
   it('does nothing when it is OFF', async () => {
     const photo = await blur(await readPhoto(photoPath('coffee.png')), 1.5);
     const nets = handMadeNets(['mask']);

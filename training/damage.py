@@ -157,7 +157,7 @@ def overlaid(rng, picture, other):
 
 
 def film_damage(rng, masks, height, width):
-    """A piece of a film-damage mask, turned, at most half of it covered."""
+    """A piece of a film-damage mask, turned, at most a third of it covered."""
     for _ in range(4):
         mask = masks[rng.integers(len(masks))]
         mask = np.rot90(mask, rng.integers(4))
@@ -167,7 +167,7 @@ def film_damage(rng, masks, height, width):
         piece[: part.shape[0], : part.shape[1]] = part
         # The faint veils of some masks are no damage that a person would mark.
         piece = np.where(piece < 0.25, 0, piece)
-        if piece.mean() < 0.12:
+        if piece.mean() < 0.35:
             return piece
     return np.zeros((height, width), np.float32)
 

@@ -22,7 +22,7 @@ from pictures import masks, training_pictures, validation_pictures
 from samples import SAMPLES
 from validate import validate
 
-BATCH = {'restore-best': 16, 'restore-fast': 16, 'mask': 12, 'upscale-2x': 8}
+BATCH = {'restore-best': 16, 'restore-fast': 16, 'mask': 6, 'upscale-2x': 8}
 
 
 class Samples(torch.utils.data.Dataset):
@@ -122,9 +122,10 @@ def main():
         with torch.autocast(where.type, dtype=torch.bfloat16):
             answer = net(inputs)
         loss = loss_of(answer.float(), target)
+        lost = loss.item()
         # Rarely a step goes astray, and the net with it: then it goes on from where it was well.
-        if usual is not None and not float(loss) < 4 * usual:
-            say(f'step {step + 1} loss {float(loss):.5f}: back to the last good weights')
+        if usual is not None and not lost < 12 * usual:
+            say(f'step {step + 1} loss {lost:.5f}: back to the last good weights')
             net.load_state_dict(safe['net'])
             optimiser.load_state_dict(safe['optimiser'])
             continue
@@ -135,8 +136,8 @@ def main():
         with torch.no_grad():
             for mean, now in zip(average.parameters(), net.parameters()):
                 mean.lerp_(now, 1 - keep)
-        losses.append(float(loss))
-        usual = float(loss) if usual is None else 0.98 * usual + 0.02 * float(loss)
+        losses.append(lost)
+        usual = lost if usual is None else 0.98 * usual + 0.02 * lost
         if safe is None or step % 200 == 0:
             safe = copy.deepcopy({'net': net.state_dict(), 'optimiser': optimiser.state_dict()})
         if (step + 1) % 500 == 0:

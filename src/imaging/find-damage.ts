@@ -11,6 +11,8 @@ const REDUCED_PIXELS = 1.5e6;
 /** Of 255: a patch counts where it is all likelier than the one and somewhere likelier than the other. */
 const NET = { low: 90, high: 153, least: 3 } as const;
 const CLASSICAL = { low: 64, high: 128, least: 6 } as const;
+/** Share of the picture that one patch may cover: what is larger has too little around it to be filled from, or is what the photo shows. */
+const MOST_PATCH = 0.02;
 /** Half the square of the top-hat, and how far damage stands out of a photo without grain, in 8-bit levels. */
 const TOP_HAT = { radius: 3, level: 36, sigmas: 7 } as const;
 
@@ -92,7 +94,8 @@ export async function findDamage(
   const marked = plane(source);
   const limits = net === undefined ? CLASSICAL : NET;
   const whole = { width, height, tileWidth: width, tileHeight: height, signal };
-  const [count = 0] = await pixels.run('hysteresis', { likely, target: marked, ...limits }, whole);
+  const most = MOST_PATCH * width * height;
+  const [count = 0] = await pixels.run('hysteresis', { likely, target: marked, ...limits, most }, whole);
   if (count === 0) return undefined;
   // What was likely is not needed any more.
   const mask = likely;

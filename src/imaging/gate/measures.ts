@@ -51,8 +51,11 @@ export interface Measure {
   readonly harm: string;
 }
 
-/** Of the grain in busy areas, so much of the detail may go with it. */
-const EXCUSED = 1.5;
+/**
+ * Of the grain in busy areas, so much of the detail may go with it, at full size and at half. At full size it is more: compression takes
+ * the grain out of calm areas first, which then tell of too little, and what is lost beside it shows at half size, too.
+ */
+const EXCUSED = [3, 1.5] as const;
 
 /**
  * What taking out large grain changes by itself, for each level of its σ as it is measured: the means of areas, colours, and the greys
@@ -162,7 +165,9 @@ export const MEASURES: readonly Measure[] = [
     limits: { grain: 45, blocks: 60, tone: 10, detail: 10, size: 15, whole: 60, colours: 20, redrawn: 60, faces: 60 },
     curable: true,
     value: ({ fine }) => {
-      const lost = fine.map(({ kept, grainy }) => (kept === undefined ? 0 : 100 * (1 - kept - EXCUSED * grainy)));
+      const lost = fine.map(({ kept, grainy }, level) =>
+        kept === undefined ? 0 : 100 * (1 - kept - EXCUSED[level]! * grainy),
+      );
       return Math.max(0, ...lost);
     },
     says: 'of the fine detail is gone, beyond the grain',

@@ -9,15 +9,16 @@ export interface HysteresisInput {
   /** A patch of pixels that are all at least `low` counts when one of them is at least `high`. */
   readonly low: number;
   readonly high: number;
-  /** Patches of fewer pixels are left out. */
+  /** Patches of fewer pixels are left out, and those of more than `most`. */
   readonly least: number;
+  readonly most: number;
 }
 
 /**
  * Thresholding with hysteresis (after Canny: A computational approach to edge detection, 1986), in one piece: a scratch may
  * run through the whole picture. Only the marked pixels cost more than a look. Returns how many there are.
  */
-export function hysteresis({ likely, target, low, high, least }: HysteresisInput, tile: Tile): number {
+export function hysteresis({ likely, target, low, high, least, most }: HysteresisInput, tile: Tile): number {
   const { width, height } = likely;
   const p = likely.data;
   const out = target.data;
@@ -44,7 +45,7 @@ export function hysteresis({ likely, target, low, high, least }: HysteresisInput
           }
         }
       }
-      if (count < least) for (let at = 0; at < count; at++) out[patch[at]!] = 1;
+      if (count < least || count > most) for (let at = 0; at < count; at++) out[patch[at]!] = 1;
       else marked += count;
     }
   }

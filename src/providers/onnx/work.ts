@@ -1,5 +1,6 @@
 import type { PlannedWork, StepOutcome } from '../../imaging/pipeline.ts';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
+import { STRENGTH_ZERO } from '../../imaging/steps/strength-zero.ts';
 import { NoPicture, NothingToDo } from '../../inference/foreign/process.ts';
 import type { Manifest } from '../../inference/manifest.ts';
 import { TASK_FACTS } from './describe.ts';
@@ -17,7 +18,7 @@ export function workOf(manifest: Manifest, strength: number, run: RunModel): Pla
     stage,
     effect,
     plan: nothing
-      ? { run: false, reason: 'At strength 0 the photo stays as it is.' }
+      ? STRENGTH_ZERO
       : {
           run: true,
           strength: scale === 1 ? strength : 1,
