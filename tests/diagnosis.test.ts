@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localId } from '../src/graphql/global-id.ts';
 import { damageCoverage } from '../src/imaging/measure/coverage.ts';
 import type { Measurements } from '../src/imaging/measure/measurements.ts';
-import type { Nets, PictureNet } from '../src/imaging/nets.ts';
+import type { Nets } from '../src/imaging/nets.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster } from '../src/imaging/raster.ts';
 import { findingsOf, summaryOf } from '../src/photos/findings.ts';
@@ -183,8 +183,9 @@ describe('what measurements mean', () => {
     sharpness: { blurSigma: null, typicalSigma: null },
     jpeg: { blocking: 1, visible: false, quality },
   });
+  const NO_NET = { share: null, why: 'NO_NET' } as const;
   const severities = (sigma: number, quality: number, coverage: number | null) =>
-    findingsOf(measurements(sigma, quality), coverage)
+    findingsOf(measurements(sigma, quality), coverage === null ? NO_NET : { share: coverage })
       .filter(({ kind }) => ['NOISE', 'JPEG', 'DAMAGE'].includes(kind))
       .map(({ severity }) => severity);
 
@@ -199,7 +200,7 @@ describe('what measurements mean', () => {
   });
 
   it('sums them up, the worst first', () => {
-    expect(summaryOf(findingsOf(measurements(3, 30), null))).toBe('Found, the worst first: JPEG compression, grain.');
+    expect(summaryOf(findingsOf(measurements(3, 30), NO_NET))).toBe('Found, the worst first: JPEG compression, grain.');
   });
 });
 
@@ -207,28 +208,44 @@ describe('damageCoverage', () => {
   const signal = new AbortController().signal;
   const pixels = createPixelPool();
   afterAll(() => pixels.close());
-  const source = createRaster({ width: 2000, height: 1000, channels: 3, depth: 8 });
-  const seen: number[] = [];
-  /** Takes the left tenth of every row for damage. */
-  const net: PictureNet = {
-    name: 'mask',
-    task: 'mask',
-    scale: 1,
-    controls: [],
-    cost: 100,
-    run: async (small, mask) => {
-      seen.push(small.width, small.height, mask.channels);
-      mask.data.forEach((_, i) => (mask.data[i] = i % mask.width < mask.width / 10 ? 200 : 60));
-    },
-  };
+  const source = createRaster({ width: 1000, height: 500, channels: 3, depth: 8 });
+  /** Takes every so many columns of the picture for a scratch. */
+  const netFor = (every: number): Nets => ({
+    find: (task) =>
+      task !== 'mask'
+        ? undefined
+        : {
+            name: 'mask',
+            task,
+            scale: 1,
+            controls: [],
+            cost: 100,
+            run: async (_source, mask) => {
+              mask.data.forEach((_, i) => (mask.data[i] = (i % mask.width) % every === 0 ? 200 : 60));
+            },
+          },
+  });
+  const measurements = (typicalSigma: number, sigma: number): Measurements => ({
+    width: 1000,
+    height: 500,
+    monochrome: false,
+    noise: { sigma, luma: sigma, chroma: 0, spectrum: { luma: [], chroma: [] }, confidence: 1 },
+    tone: { luminance: { black: 0, white: 1, mean: 0.5 }, channels: [], fade: 0, cast: 0 },
+    sharpness: { blurSigma: typicalSigma, typicalSigma },
+    jpeg: { blocking: 1, visible: false, quality: 100 },
+  });
+  const covered = (nets: Nets, typicalSigma = 1.5, sigma = 0) =>
+    damageCoverage(source, { measurements: measurements(typicalSigma, sigma), nets, pixels, signal });
 
-  it('is the share of pixels that the net flags, of the copy as it is', async () => {
-    const nets: Nets = { find: (task) => (task === 'mask' ? net : undefined) };
-    expect(await damageCoverage(source, { nets, pixels, signal })).toBeCloseTo(0.1, 2);
-    expect(seen).toEqual([2000, 1000, 1]);
+  it('is the share of pixels that would be repaired', async () => {
+    expect(await covered(netFor(50))).toEqual({ share: 0.02 });
+    expect(await covered(netFor(3000))).toEqual({ share: 0.001 });
   });
 
-  it('is null where there is no such net', async () => {
-    expect(await damageCoverage(source, { nets: { find: () => undefined }, pixels, signal })).toBeNull();
+  it('is not told where there is no net, the photo is sharp and clean, or it is rather what the photo shows', async () => {
+    expect(await covered({ find: () => undefined })).toEqual({ share: null, why: 'NO_NET' });
+    expect(await covered(netFor(50), 0.5)).toEqual({ share: null, why: 'TOO_SHARP' });
+    expect(await covered(netFor(50), 0.5, 10)).toEqual({ share: 0.02 });
+    expect(await covered(netFor(10))).toEqual({ share: null, why: 'CONTENT' });
   });
 });

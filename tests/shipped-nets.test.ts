@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { damageCoverage, type Coverage } from '../src/imaging/measure/coverage.ts';
+import { measure } from '../src/imaging/measure/measure.ts';
+import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import type { Raster } from '../src/imaging/raster.ts';
 import { readRaster } from '../src/imaging/read-raster.ts';
 import { readManifest } from '../src/inference/manifest.ts';
@@ -11,7 +14,7 @@ import { openNets, type OwnNets } from '../src/inference/nets.ts';
 import { MODELS_FOLDER } from '../src/inference/shelf.ts';
 import { createBuiltinProvider } from '../src/providers/builtin.ts';
 import type { Provider, RestoreOptions } from '../src/providers/provider.ts';
-import { grain, photoPath, psnr, readPhoto, samplePath, writePng } from './fixtures/damage.ts';
+import { blur, grain, photoPath, psnr, readPhoto, samplePath, writePng } from './fixtures/damage.ts';
 import { appForTest, RESTORE } from './helpers/app.ts';
 
 const NAMES = ['mask', 'restore-best', 'restore-fast', 'upscale-2x'];
@@ -75,6 +78,29 @@ describe('with the shipped nets', () => {
     }
     expect(Math.min(...gains)).toBeGreaterThan(4);
     expect(gains[0]).toBeGreaterThan(gains[1]!);
+  });
+
+  it('damage is told of where there is some, and not in undamaged photos', async () => {
+    const pixels = createPixelPool();
+    const { signal } = new AbortController();
+    const seen = async (photo: Raster): Promise<Coverage> =>
+      damageCoverage(photo, { measurements: await measure(photo, { pixels, signal }), nets, pixels, signal });
+    for (const name of ['camera.png', 'chelsea.png', 'coffee.png', 'rocket.jpg']) {
+      const clean = await readPhoto(photoPath(name));
+      const told = await seen(clean);
+      expect([name, told.share ?? 0]).toEqual([name, expect.closeTo(0, 3)]);
+      const soft = await blur(clean, 1.2);
+      const { width, height, channels } = soft;
+      // Three scratches of two pixels.
+      for (const x of [70, 210, 350]) {
+        for (let y = 0; y < height; y++)
+          soft.data.fill(250, (y * width + x) * channels, (y * width + x + 2) * channels);
+      }
+      const { share } = await seen(grain(soft, 8));
+      expect((share ?? 0) / (6 / width), name).toBeGreaterThan(0.6);
+      expect((share ?? 0) / (6 / width), name).toBeLessThan(2.5);
+    }
+    await pixels.close();
   });
 
   it('an enlargement is nearer to the original than one by Lanczos', async () => {

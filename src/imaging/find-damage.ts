@@ -1,5 +1,5 @@
 import type { PictureNet, Quality } from './nets.ts';
-import type { StepContext } from './pipeline.ts';
+import type { StepContext, StepOptions } from './pipeline.ts';
 import { createRaster, type Raster, type RasterShape } from './raster.ts';
 import { reducedCopy } from './reduced-copy.ts';
 
@@ -30,11 +30,16 @@ export function costOfFinding(net: PictureNet | undefined, size: { width: number
   return net.cost * passes * (quality === 'BEST' ? 2 : 1);
 }
 
+/** What finding needs to know of the work it is a part of. */
+export type FindContext = Pick<StepContext, 'measurements' | 'onProgress' | 'pixels' | 'signal'> & {
+  readonly options: Pick<StepOptions, 'quality'>;
+};
+
 const plane = ({ width, height }: Pick<RasterShape, 'width' | 'height'>): Raster =>
   createRaster({ width, height, channels: 1, depth: 8 });
 
 /** How likely each pixel is damaged, by the net, 0–255. */
-async function askNet(net: PictureNet, source: Raster, context: StepContext): Promise<Raster> {
+async function askNet(net: PictureNet, source: Raster, context: FindContext): Promise<Raster> {
   const { signal, pixels, options, onProgress } = context;
   const quality = options.quality ?? 'BALANCED';
   const looks = looksFor(source, quality).flatMap((shrink) =>
@@ -66,7 +71,7 @@ async function askNet(net: PictureNet, source: Raster, context: StepContext): Pr
 }
 
 /** The same without a net: what stands out of its surroundings and is narrow. */
-async function standOut(source: Raster, { pixels, measurements, signal, onProgress }: StepContext): Promise<Raster> {
+async function standOut(source: Raster, { pixels, measurements, signal, onProgress }: FindContext): Promise<Raster> {
   const target = plane(source);
   const level = Math.max(TOP_HAT.level, TOP_HAT.sigmas * measurements.noise.luma);
   const { width, height } = source;
@@ -86,7 +91,7 @@ async function standOut(source: Raster, { pixels, measurements, signal, onProgre
 export async function findDamage(
   source: Raster,
   net: PictureNet | undefined,
-  context: StepContext,
+  context: FindContext,
 ): Promise<{ mask: Raster; coverage: number } | undefined> {
   const { pixels, signal } = context;
   const { width, height } = source;

@@ -65,7 +65,8 @@ export function createDiagnoses(deps: {
       whenRoom: (bytes, decode) => deps.decoding.run(bytes, signal, decode),
       fileQuality: await fileQuality(file.path, format, signal),
     });
-    const findings = findingsOf(measurements, await damageCoverage(whole, { nets, pixels, signal }));
+    const coverage = await damageCoverage(whole, { measurements, nets, pixels, signal });
+    const findings = findingsOf(measurements, coverage);
     await nets.ready?.(['restore'], 'BALANCED');
     const steps = deps.plan(measurements, nets).filter(({ ran }) => ran);
     const recommended = steps.map(({ name, strength, reason }) => ({ name, strength, reason }));

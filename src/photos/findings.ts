@@ -1,3 +1,4 @@
+import type { Coverage } from '../imaging/measure/coverage.ts';
 import type { Measurements } from '../imaging/measure/measurements.ts';
 
 /** How much of it there is, for a person. */
@@ -17,7 +18,7 @@ export const FINDINGS = {
   CAST: 'A colour cast that is not in the scene. Value: the evidence for it, 0–1.',
   SOFTNESS: 'Blur of the sharpest edges. Value: σ of a Gaussian, pixels; null where there are no edges.',
   DAMAGE:
-    'Scratches, dust and creases. Value: the share of pixels that they cover, 0–1; null where no net can look for them.',
+    'Scratches and dust. Value: the share of pixels that they cover, 0–1; null where nobody can tell, as the line says: in a photo that is sharp and clean they look like what it shows.',
   MONOCHROME: 'Whether the photo is in one hue (black and white, sepia). Value: 1 = it is, 0 = it is in colour.',
 } as const;
 export type FindingKind = keyof typeof FINDINGS;
@@ -51,15 +52,16 @@ function severityOf(value: number, limits: Limits): Severity {
 const ADJECTIVES: Record<Level, string> = { SLIGHT: 'Slight', CLEAR: 'Clear', STRONG: 'Strong' };
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01 ? 2 : 0)} %`;
 
-/**
- * What the measurements mean, in the order of `FINDINGS`. Pure.
- *
- * @param coverage share of damaged pixels, 0–1; null = nobody could look.
- */
-export function findingsOf(
-  { noise, jpeg, tone, sharpness, monochrome }: Measurements,
-  coverage: number | null,
-): Finding[] {
+/** Why nobody can say how much of a photo is damaged. */
+const UNTOLD = {
+  NO_NET: 'Scratches and dust could not be looked for: no net for it can be used here.',
+  TOO_SHARP:
+    'The photo is sharp and clean, so fine lines are what it shows; repair: FORCE looks for scratches all the same.',
+  CONTENT: 'What looks like scratches and dust is so much that it is rather what the photo shows.',
+} as const;
+
+/** What the measurements mean, in the order of `FINDINGS`. Pure. */
+export function findingsOf({ noise, jpeg, tone, sharpness, monochrome }: Measurements, damage: Coverage): Finding[] {
   const find = (
     kind: keyof typeof LIMITS,
     value: number | null,
@@ -98,12 +100,9 @@ export function findingsOf(
       none: blur === null ? 'There are no edges to judge the sharpness by.' : 'The photo is sharp.',
       some: (strong) => `${strong} softness: the sharpest edges are blurred by ${(blur ?? 0).toFixed(1)} pixels.`,
     }),
-    find('DAMAGE', coverage, {
-      none:
-        coverage === null
-          ? 'Scratches and dust could not be looked for: no net for it can be used here.'
-          : 'No scratches, dust or creases were found.',
-      some: (strong) => `${strong} damage: scratches, dust or creases on ${percent(coverage ?? 0)} of the photo.`,
+    find('DAMAGE', damage.share, {
+      none: damage.share === null ? UNTOLD[damage.why] : 'No scratches and no dust were found.',
+      some: (strong) => `${strong} damage: scratches or dust on ${percent(damage.share ?? 0)} of the photo.`,
     }),
     {
       kind: 'MONOCHROME',

@@ -237,7 +237,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'patches',
     unit: '%',
-    limits: { places: 2 },
+    limits: { places: 5 },
     curable: false,
     unlessDemanded: true,
     value: ({ sums: { cells } }) => share(cells.replaced, cells.cells),

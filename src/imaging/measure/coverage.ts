@@ -1,28 +1,41 @@
+import { isDamageTold, MOST_DAMAGE } from '../damage-evidence.ts';
+import { findDamage } from '../find-damage.ts';
 import type { Nets } from '../nets.ts';
-import { BINS } from '../pixels/histogram.ts';
 import type { PixelPool } from '../pixels/pool.ts';
-import { createRaster, type Raster } from '../raster.ts';
+import type { Raster } from '../raster.ts';
+import type { Measurements } from './measurements.ts';
 
-/** Probability of damage from which a pixel counts. */
-const DAMAGED = 0.5;
+/** Share of the pixels that is damaged, 0–1; or why nobody can say. */
+export type Coverage =
+  | { readonly share: number }
+  | { readonly share: null; readonly why: 'NO_NET' | 'TOO_SHARP' | 'CONTENT' };
 
 /**
- * Share of the pixels, 0–1, that the net for masks takes for scratches, dust and creases; null where there is no such net.
- * All of it goes through the net: a small copy, such as `survey` makes, is enough. Throws the signal's reason, or what the net throws.
+ * How much of a photo scratches and dust cover, by the rules of the step that would repair it: in a photo that is sharp and clean,
+ * nobody can tell them from what it shows. A small copy, such as `survey` makes, is enough. Throws the signal's reason, or what the
+ * net throws.
  */
 export async function damageCoverage(
   source: Raster,
-  { nets, pixels, signal }: { nets: Nets; pixels: PixelPool; signal: AbortSignal },
-): Promise<number | null> {
+  {
+    measurements,
+    nets,
+    pixels,
+    signal,
+  }: { measurements: Measurements; nets: Nets; pixels: PixelPool; signal: AbortSignal },
+): Promise<Coverage> {
   await nets.ready?.(['mask'], 'BALANCED');
   const net = nets.find('mask', 'BALANCED');
-  if (net === undefined) return null;
-  const { width, height } = source;
-  const mask = createRaster({ width, height, channels: 1, depth: 8 });
-  await net.run(source, mask, { controls: {}, signal });
-  const parts = await pixels.run('histogram', { source: mask, cell: 1, border: 0 }, { width, height, signal });
-  const damaged = parts.reduce((sum, { counts }) => sum + above(counts[0] ?? []), 0);
-  return damaged / (width * height);
+  if (net === undefined) return { share: null, why: 'NO_NET' };
+  if (!isDamageTold(measurements, true)) return { share: null, why: 'TOO_SHARP' };
+  const context = {
+    measurements,
+    pixels,
+    signal,
+    options: { quality: 'BALANCED' as const },
+    onProgress: () => undefined,
+  };
+  const found = await findDamage(source, net, context);
+  if (found === undefined) return { share: 0 };
+  return found.coverage > MOST_DAMAGE.AUTO ? { share: null, why: 'CONTENT' } : { share: found.coverage };
 }
-
-const above = (counts: readonly number[]): number => counts.slice(DAMAGED * BINS).reduce((a, b) => a + b, 0);
