@@ -5,12 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillMasked } from '../src/imaging/fill.ts';
 import { measure } from '../src/imaging/measure/measure.ts';
 import type { Nets } from '../src/imaging/nets.ts';
+import { NoPicture } from '../src/imaging/no-picture.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
 import { upscale } from '../src/imaging/steps/upscale.ts';
 import { createBuiltinProvider } from '../src/providers/builtin.ts';
 import type { RestoreOptions } from '../src/providers/provider.ts';
-import { blur, grain, photoPath, psnr, readPhoto, samplePath, writePng } from './fixtures/damage.ts';
+import { blur, grain, photoPath, psnr, readPhoto, samplePath, viaSharp, writePng } from './fixtures/damage.ts';
 import { handMadeNets } from './fixtures/line-net.ts';
 
 const pixels = createPixelPool();
@@ -249,6 +250,34 @@ describe('repair with a net', () => {
     expect(step).toMatchObject({ ran: false, reason: 'No repair was asked for.' });
     expect(nets.asked).toEqual([]);
   });
+});
+
+describe('a net whose answer is no picture', () => {
+  it.each([
+    ['repair', 'repair', 'mask', 1],
+    ['denoise', 'denoise', 'restore', 1],
+    ['upscale-2x', 'upscale', 'upscale', 2],
+    ['auto', 'denoise', 'restore', 1],
+  ] as const)(
+    '%s: the photo comes back, enlarged plainly where that was asked, and is told why',
+    async (model, name, task, factor) => {
+      const photo = grain(await blur(await readPhoto(photoPath('coffee.png')), 1.2), 12);
+      const nets = handMadeNets([task]);
+      const broken: Nets = {
+        find(asked, quality) {
+          const net = nets.find(asked, quality);
+          if (net === undefined) return undefined;
+          return { ...net, run: () => Promise.reject(new NoPicture('answered values that are no numbers')) };
+        },
+      };
+      const { raster, report } = await restore(photo, model, { upscale: model === 'auto' ? 1 : factor }, broken);
+      const step = report.steps.find((one) => one.name === name);
+      expect(step?.reason).toContain('it answered values that are no numbers');
+      expect(raster).toMatchObject({ width: photo.width * factor, height: photo.height * factor });
+      const small = await viaSharp(raster, (image) => image.resize(photo.width, photo.height).png());
+      expect(psnr(small, photo)).toBeGreaterThan(25);
+    },
+  );
 });
 
 describe('repair without a net', () => {

@@ -97,8 +97,8 @@ describe('with the shipped nets', () => {
           soft.data.fill(250, (y * width + x) * channels, (y * width + x + 2) * channels);
       }
       const { share } = await seen(grain(soft, 8));
-      expect((share ?? 0) / (6 / width), name).toBeGreaterThan(0.6);
-      expect((share ?? 0) / (6 / width), name).toBeLessThan(2.5);
+      expect((share ?? 0) / (6 / width)).toBeGreaterThan(0.6);
+      expect((share ?? 0) / (6 / width)).toBeLessThan(2.5);
     }
     await pixels.close();
   });

@@ -32,7 +32,7 @@ export interface PictureNet {
   /**
    * Works through the whole picture, tile by tile, on a thread of its own, and writes into `target`: colours of a restored, filled or
    * enlarged picture, or the one channel of a mask. Alpha is not touched. Rejects with the signal's reason, or with AppError
-   * MODEL_UNAVAILABLE or INTERNAL_SERVER_ERROR; only when nobody writes into `target` any more.
+   * MODEL_UNAVAILABLE or INTERNAL_SERVER_ERROR, or with NoPicture where its answer is none; only when nobody writes into `target` any more.
    */
   run(source: Raster, target: Raster, run: NetRun): Promise<void>;
 }

@@ -4,7 +4,8 @@ import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
 import type { Nets, Quality } from './nets.ts';
 import type { PixelPool } from './pixels/pool.ts';
-import type { Raster } from './raster.ts';
+import { NoPicture } from './no-picture.ts';
+import { createRaster, type Raster } from './raster.ts';
 import type { RestorationReport } from './report.ts';
 
 /** What a person is told while a restoration runs, in the order in which it usually happens. */
@@ -132,10 +133,26 @@ export async function runPipeline(
   const works = steps.map((step): PlannedWork => {
     const plan = step.plan(measurements, options, nets);
     const strength = plan.run ? plan.strength : 0;
-    const run: PlannedWork['run'] = (raster, tell) => step.run(raster, { ...context, onProgress: tell, strength });
-    return { name: step.name, stage: step.stage, effect: effectOf(step, measurements), plan, run };
+    const effect = effectOf(step, measurements);
+    const factor = effect === 'size' ? options.upscale : 1;
+    const run: PlannedWork['run'] = async (raster, tell) => {
+      try {
+        return await step.run(raster, { ...context, onProgress: tell, strength });
+      } catch (error) {
+        if (error instanceof NoPicture) return uselessOf(error, raster, factor);
+        throw error;
+      }
+    };
+    return { name: step.name, stage: step.stage, effect, plan, run };
   });
   return runGated(works, input, { signal, onProgress, pixels, quality: options.quality });
+}
+
+/** What is left of work that came to no picture: the gate gives what it was made from, or a plain enlargement of that. */
+export function uselessOf({ message }: NoPicture, raster: Raster, factor: number): StepOutcome {
+  const { width, height } = raster;
+  const enlarged = { ...raster, width: width * factor, height: height * factor };
+  return { raster: factor === 1 ? raster : createRaster(enlarged), useless: `it ${message}` };
 }
 
 /** A step that knows already what it has to do. */

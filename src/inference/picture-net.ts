@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts';
 import type { NetRun, PictureNet } from '../imaging/nets.ts';
+import { NoPicture } from '../imaging/no-picture.ts';
 import { colourChannels, type Raster } from '../imaging/raster.ts';
 import { planTiles, tileSize } from '../imaging/tiles.ts';
 import type { OwnNet } from './own-net.ts';
@@ -91,6 +92,8 @@ export function createPictureNet({ net, thread, memory, windowMs, figures, refus
           throw new DOMException('The nets were closed.', 'AbortError');
         case 'refused':
           throw new AppError('MODEL_UNAVAILABLE', refuse(end.reason));
+        case 'useless':
+          throw new NoPicture(end.reason);
         case 'failed':
           throw failed(`The net “${name}” failed in the middle of a photo.`, new Error(end.reason));
         case 'lost':

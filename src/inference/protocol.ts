@@ -41,4 +41,4 @@ export type FromThread =
   | { readonly job: number; readonly done: number; readonly ms: number }
   /** The job is over and nobody writes into its target any more. */
   | { readonly job: number; readonly end: 'finished' | 'stopped' }
-  | { readonly job: number; readonly end: 'refused' | 'failed'; readonly reason: string };
+  | { readonly job: number; readonly end: 'refused' | 'failed' | 'useless'; readonly reason: string };

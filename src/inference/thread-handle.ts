@@ -8,7 +8,7 @@ export type LoadAnswer = { readonly figures: NetFigures } | { readonly refused: 
 /** How a job ended; `lost` = the thread died. */
 export type JobEnd =
   | { readonly end: 'finished' | 'stopped' }
-  | { readonly end: 'refused' | 'failed'; readonly reason: string }
+  | { readonly end: 'refused' | 'failed' | 'useless'; readonly reason: string }
   | { readonly end: 'lost'; readonly cause: unknown };
 
 export type JobTiles = (done: number, ms: number) => void;

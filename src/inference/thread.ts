@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { collectGarbage } from '../imaging/collect.ts';
+import { NoPicture } from '../imaging/no-picture.ts';
 import type { OwnNet } from './own-net.ts';
 import type { FromThread, ThreadOptions, ToThread } from './protocol.ts';
 import { openSession, RefusedNet, type NetSession } from './session.ts';
@@ -40,6 +41,9 @@ async function load(net: OwnNet): Promise<void> {
   }
 }
 
+const endOf = (error: unknown): 'refused' | 'useless' | 'failed' =>
+  error instanceof RefusedNet ? 'refused' : error instanceof NoPicture ? 'useless' : 'failed';
+
 /** One tile. @returns whether there is more to do. */
 async function advance(work: Work): Promise<boolean> {
   const { id, net, plan, stop } = work.job;
@@ -53,7 +57,7 @@ async function advance(work: Work): Promise<boolean> {
     if (work.done < plan.count) return true;
     tell({ job: id, end: 'finished' });
   } catch (error) {
-    tell({ job: id, end: error instanceof RefusedNet ? 'refused' : 'failed', reason: (error as Error).message });
+    tell({ job: id, end: endOf(error), reason: (error as Error).message });
   }
   return false;
 }

@@ -1,3 +1,4 @@
+import { NoPicture } from '../imaging/no-picture.ts';
 import { windowOf } from '../imaging/tiles.ts';
 import { gatherColours, gatherControl } from './gather.ts';
 import type { NetJob } from './protocol.ts';
@@ -10,7 +11,7 @@ export interface Work {
   readonly job: NetJob;
   /** Tiles that are done. */
   readonly done: number;
-  /** Does the next tile. @returns milliseconds that the net took. @throws Error where its answer is no picture. */
+  /** Does the next tile. @returns milliseconds that the net took. @throws NoPicture. */
   step(session: NetSession): Promise<number>;
 }
 
@@ -50,7 +51,7 @@ export function beginWork(job: NetJob): Work {
       const final = seams.blend(done, answer);
       const origin = { x: window.x0 * scale, y: window.y0 * scale };
       const sum = scatter({ answer, origin, area: final, target, source, share, range: net.outputRange });
-      if (!Number.isFinite(sum)) throw new Error(`The net “${net.name}” answered with what is no number.`);
+      if (!Number.isFinite(sum)) throw new NoPicture('answered values that are no numbers (NaN or infinite)');
       done++;
       return ms;
     },

@@ -1,5 +1,6 @@
 import { isDamageTold, MOST_DAMAGE } from '../damage-evidence.ts';
 import { findDamage } from '../find-damage.ts';
+import { NoPicture } from '../no-picture.ts';
 import type { Nets } from '../nets.ts';
 import type { PixelPool } from '../pixels/pool.ts';
 import type { Raster } from '../raster.ts';
@@ -35,7 +36,11 @@ export async function damageCoverage(
     options: { quality: 'BALANCED' as const },
     onProgress: () => undefined,
   };
-  const found = await findDamage(source, net, context);
+  const found = await findDamage(source, net, context).catch((error: unknown) => {
+    if (error instanceof NoPicture) return null;
+    throw error;
+  });
+  if (found === null) return { share: null, why: 'NO_NET' };
   if (found === undefined) return { share: 0 };
   return found.coverage > MOST_DAMAGE.AUTO ? { share: null, why: 'CONTENT' } : { share: found.coverage };
 }
