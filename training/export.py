@@ -9,7 +9,7 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
+import re
 
 import numpy as np
 import onnx
@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from cards import CARDS, LIMITS, QUALITY
 from nets import NETS
 from pictures import load_manifest
-from train import BATCH
+from train import BATCH, commit
 
 # Weights with fewer elements than this stay as they are.
 SMALL = 256
@@ -54,18 +54,18 @@ def with_half_weights(model):
     return model
 
 
-def commit():
-    try:
-        return subprocess.run(['git', 'rev-parse', '--short=12', 'HEAD'], capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return 'unknown'
-
-
 def last_figures(runs, net):
     """The last line of the log that says how good the net was on pictures that it was not trained on."""
     with open(os.path.join(runs, f'{net}.log')) as log:
         lines = [line.strip() for line in log if line.startswith('step') and 'loss' not in line]
     return lines[-1].split(' ', 2)[2] if lines else 'not measured'
+
+
+def runs_of(runs, net):
+    """Where each run of the log began, and the number of steps that its learning rate was planned for: `0 of 20,000`."""
+    with open(os.path.join(runs, f'{net}.log')) as log:
+        heads = [re.search(r'step (\d+) of (\d+)', line) for line in log if line.startswith('#')]
+    return ', '.join(f'{int(head[1]):,} of {int(head[2]):,}' for head in heads if head)
 
 
 def card_of(manifest, runs, parameters, step):
@@ -80,7 +80,7 @@ def card_of(manifest, runs, parameters, step):
 |---|---|
 | shape | U-Net at 1/2, 1/4 and 1/8 of the resolution (`training/nets.py`), {parameters:,} parameters, {manifest['bytes']:,} bytes |
 | trained on | {photos} photographs, CC0, reduced (`training/data.json`), and generated pictures; damage drawn on the fly (`training/samples.py`) |
-| run | {step:,} steps of {BATCH[name]} samples, from nothing, seed 1, log in `training/logs/{name}.log` |
+| run | {step:,} steps from nothing, {BATCH[name]} samples each at last, seed 1, begun at step {runs_of(runs, name)} planned: `training/logs/{name}.log` |
 | `quality` | {QUALITY[name]} |
 | exported at | commit {commit()} |
 | on {len(load_manifest()['validate'])} photographs that it never saw | {last_figures(runs, name)} |

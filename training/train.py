@@ -9,6 +9,7 @@ import argparse
 import copy
 import math
 import os
+import subprocess
 import time
 
 import numpy as np
@@ -41,6 +42,14 @@ def rate(step, steps, highest):
     if step < 500:
         return highest * (step + 1) / 500
     return highest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
+
+
+def commit():
+    """Of the recipe, where git knows it."""
+    try:
+        return subprocess.run(['git', 'rev-parse', '--short=12', 'HEAD'], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
 
 
 def device():
@@ -101,8 +110,12 @@ def main():
     clean = training_pictures(args.pictures, leaves=0 if for_mask else 24)
     crops, found = validation_pictures(args.pictures), masks(args.pictures) if for_mask else []
     size = sum(p.numel() for p in net.parameters())
-    say(f'# {args.net}: {size} parameters, {len(clean)} pictures, step {start} of {args.steps}, seed {args.seed}, {where}')
     batch, loss_of = BATCH[args.net], LOSSES[args.net]
+    begun_with = f', begun with {args.begin}' if args.begin else ''
+    say(
+        f'# {args.net}: {size} parameters, {len(clean)} pictures, step {start} of {args.steps}, {batch} samples a step, '
+        f'highest rate {args.rate}, seed {args.seed}, commit {commit()}, {where}{begun_with}'
+    )
     data = Samples(SAMPLES[args.net], args.seed, start * batch, (args.steps - start) * batch, clean, found)
     loader = torch.utils.data.DataLoader(data, batch, num_workers=args.workers, persistent_workers=False)
 
@@ -128,20 +141,20 @@ def main():
             say(f'step {step + 1} loss {lost:.5f}: back to the last good weights')
             net.load_state_dict(safe['net'])
             optimiser.load_state_dict(safe['optimiser'])
-            continue
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
-        optimiser.step()
-        keep = min(0.999, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for mean, now in zip(average.parameters(), net.parameters()):
-                mean.lerp_(now, 1 - keep)
-        losses.append(lost)
-        usual = lost if usual is None else 0.98 * usual + 0.02 * lost
+        else:
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+            optimiser.step()
+            keep = min(0.999, (step + 1) / (step + 10))
+            with torch.no_grad():
+                for mean, now in zip(average.parameters(), net.parameters()):
+                    mean.lerp_(now, 1 - keep)
+            losses.append(lost)
+            usual = lost if usual is None else 0.98 * usual + 0.02 * lost
         if safe is None or step % 200 == 0:
             safe = copy.deepcopy({'net': net.state_dict(), 'optimiser': optimiser.state_dict()})
         if (step + 1) % 500 == 0:
-            speed = (time.time() - began) / len(losses)
+            speed = (time.time() - began) / max(1, len(losses))
             say(f'step {step + 1} loss {np.mean(losses):.5f} rate {rate(step, args.steps, args.rate):.2e} {speed * 1e3:.0f} ms/step')
             losses, began = [], time.time()
             save(step + 1)

@@ -1,10 +1,17 @@
-"""How good a net is on pictures that it was not trained on, in one line of the log."""
+"""How good a net is on pictures that it was not trained on, in one line of the log; and by itself, of the last checkpoint:
+
+    python3 training/validate.py restore-best --pictures FOLDER"""
+
+import argparse
+import os
 
 import numpy as np
 import torch
 from PIL import Image
 
 import damage
+from nets import NETS
+from pictures import masks, validation_pictures
 from samples import planes
 
 
@@ -90,3 +97,20 @@ VALIDATIONS = {
 
 def validate(name, net, crops, masks):
     return VALIDATIONS[name](net, crops, masks)
+
+
+def main():
+    parser = argparse.ArgumentParser(description='Measures the last checkpoint of a net.')
+    parser.add_argument('net', choices=NETS)
+    parser.add_argument('--pictures', required=True, help='folder with the files that data.json names')
+    parser.add_argument('--runs', default='training/runs')
+    args = parser.parse_args()
+    saved = torch.load(os.path.join(args.runs, f'{args.net}.pt'), map_location='cpu')
+    net = NETS[args.net]()
+    net.load_state_dict(saved['average'])
+    found = masks(args.pictures) if args.net == 'mask' else []
+    print(f'step {saved["step"]}', validate(args.net, net, validation_pictures(args.pictures), found))
+
+
+if __name__ == '__main__':
+    main()
