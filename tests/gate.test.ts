@@ -134,6 +134,16 @@ describe('what the gate measures', () => {
     }
   });
 
+  it.each(['tone', 'whole'] as const)('keeps a photo without colours without them, in work on %s', async (effect) => {
+    const grey = createRaster(photo);
+    grey.data.forEach((_, at) => (grey.data[at] = photo.data[at - (at % photo.channels) + 1]!));
+    const shifted = (levels: number): Raster =>
+      mapSamples(grey, (level, channel) => level + ([levels, 0, -levels][channel] ?? 0) / 255);
+    expect(namesOf((await judge(grey, shifted(8), effect)).failed)).toEqual(['grey']);
+    expect(await judge(grey, shifted(2), effect)).toMatchObject({ share: 1, failed: [] });
+    expect(namesOf((await judge(photo, shifted(8), effect)).failed)).not.toContain('grey');
+  });
+
   it('finds a fill where nothing stood out, and lets one pass that takes out a scratch', async () => {
     const smeared = await blur(photo, 5);
     const wrong = repaint(photo, onScratch, (at) => smeared.data[at] ?? 0);

@@ -45,7 +45,7 @@ export interface HarmGate {
 const SHARES: Readonly<Record<Quality, readonly number[]>> = {
   FAST: [0.75, 0.5],
   BALANCED: [0.75, 0.5],
-  BEST: [0.7, 0.4, 0.2],
+  BEST: [0.8, 0.65, 0.5, 0.35, 0.2],
 };
 /** Work whose harm may be in one place alone. */
 const LOCAL: ReadonlySet<Effect> = new Set(['places', 'redrawn', 'faces', 'colours']);

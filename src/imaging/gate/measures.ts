@@ -62,6 +62,8 @@ const EXCUSED = [3, 1.5] as const;
  * among them. Found by giving the clean photographs as the answer to σ 12–25 with grains of up to two pixels.
  */
 const OF_GRAIN = { brightness: 0.1, colour: 0.15, neutral: 0.25 } as const;
+/** Share of the cells without colour that makes a grey photo. */
+const GREY = 0.95;
 /** Where it was taken out, pixels lie up to so many times the grain beyond all their old neighbours. */
 const OVERSHOOT_OF_GRAIN = 1.5;
 
@@ -123,7 +125,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'clipping',
     unit: '%',
-    // Grain lifts what is black and dulls what is white: without it they are so again.
+    // Grain lifts what is black and dulls what is white, and fading does: without it they are so again.
     limits: {
       grain: 8,
       blocks: 8,
@@ -149,6 +151,17 @@ export const MEASURES: readonly Measure[] = [
     value: change('neutral', 0.99),
     says: 'of colour are in what had none',
     harm: 'grey areas took on a colour',
+  },
+  {
+    name: 'grey',
+    unit: 'levels',
+    // A model that invents colours is there for this. Where a photo has colours, no comparison tells a wrong hue from one brought back.
+    limits: { tone: 4, whole: 4 },
+    curable: true,
+    value: ({ sums: { cells } }) =>
+      total(cells.neutral) < GREY * total(cells.colour) ? undefined : quantile(cells.neutral, 0.95, BIN),
+    says: 'of colour are in a photo that had none',
+    harm: 'a grey photo took on a colour',
   },
   {
     name: 'colour',

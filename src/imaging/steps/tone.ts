@@ -61,7 +61,7 @@ function toneTables(
 
 /**
  * A straight line, as fading is one: whatever bends it takes drawing away from the shadows or the lights. It ends softly just before
- * full black and full white, so that nothing clips.
+ * full black and full white, where it would reach them, so that nothing clips.
  */
 function table(depth: Depth, black: number, white: number, strength: number): Uint16Array<SharedArrayBuffer> {
   const top = maxSample({ depth });
@@ -69,8 +69,8 @@ function table(depth: Depth, black: number, white: number, strength: number): Ui
   const out = new Uint16Array(new SharedArrayBuffer((top + 1) * 2));
   for (let i = 0; i <= top; i++) {
     const level = i / top;
-    const stretched = softly(BLACK + (level - black) * slope);
-    out[i] = Math.round((level + strength * (stretched - level)) * top);
+    const stretched = BLACK + (level - black) * slope;
+    out[i] = Math.round(softly(level + strength * (stretched - level)) * top);
   }
   return out;
 }
