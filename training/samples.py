@@ -99,6 +99,10 @@ def mask_sample(seed, number, clean, masks, side=192):
             film = damage.film_damage(rng, masks, side, side)
             colours = np.where((film > cover)[..., None], damage.tint(rng, 0.7), colours)
             cover = np.maximum(cover, film)
+        if rng.random() < 0.25:
+            wide = damage.smear(rng, side, side)
+            colours = np.where((wide > cover)[..., None], damage.tint(rng, 0.7), colours)
+            cover = np.maximum(cover, wide)
         if rng.random() < 0.3:
             cover = damage.blur(cover, rng.uniform(0.3, 0.7))
     before = picture
