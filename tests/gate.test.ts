@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createGate, type Effect, type Work } from '../src/imaging/gate/gate.ts';
+import { createHarmGate, type Effect, type Work } from '../src/imaging/gate/gate.ts';
 import type { Measurements } from '../src/imaging/measure/measurements.ts';
 import { measure } from '../src/imaging/measure/measure.ts';
 import { NO_NETS } from '../src/imaging/nets.ts';
@@ -28,7 +28,7 @@ import { createRandom } from './quality/random.ts';
 const pixels = createPixelPool({ size: 2 });
 afterAll(() => pixels.close());
 const never = (): AbortSignal => new AbortController().signal;
-const gate = createGate({ pixels, quality: 'BALANCED' });
+const gate = createHarmGate({ pixels, quality: 'BALANCED' });
 
 let photo: Raster;
 let measurements: Measurements;

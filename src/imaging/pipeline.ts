@@ -1,5 +1,5 @@
 import type { Repair } from './damage-mask.ts';
-import { createGate, type Effect, type HarmGate } from './gate/gate.ts';
+import { createHarmGate, type Effect, type HarmGate } from './gate/gate.ts';
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
 import type { Nets, Quality } from './nets.ts';
@@ -195,7 +195,7 @@ async function runAll(
   input: Raster,
   { signal, onProgress, pixels, quality = 'BALANCED' }: GatedOptions,
 ): Promise<GatedResult> {
-  const gate = createGate({ pixels, quality });
+  const gate = createHarmGate({ pixels, quality });
   const total = works.reduce((sum, { plan }) => sum + (plan.run ? plan.weight : 0), 0);
   const tried: Tried[] = [];
   let raster = input;

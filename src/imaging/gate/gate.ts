@@ -53,7 +53,7 @@ const LOCAL: ReadonlySet<Effect> = new Set(['places', 'redrawn', 'faces', 'colou
 const SAME = 50;
 
 /** The judge over everything that is done to a photo. It measures in the threads of `pixels`. */
-export function createGate({ pixels, quality }: { pixels: PixelPool; quality: Quality }): HarmGate {
+export function createHarmGate({ pixels, quality }: { pixels: PixelPool; quality: Quality }): HarmGate {
   async function measured(work: Work, after: Raster, signal: AbortSignal): Promise<GateMeasure[]> {
     const { before } = work;
     const { width, height } = before;
