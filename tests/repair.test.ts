@@ -300,6 +300,22 @@ describe('denoise and upscale with nets', () => {
   });
 
   it.each([
+    ['denoise', 'restore'],
+    ['repair', 'mask'],
+    ['upscale-2x', 'upscale'],
+  ] as const)(
+    '%s runs the net that its plan names, also where another photo has it refused meanwhile',
+    async (model, task) => {
+      const photo = grain(await readPhoto(photoPath('camera.png')), 8);
+      const made = handMadeNets([task]);
+      let answers = 1;
+      const nets: Nets = { find: (...of) => (answers-- > 0 ? made.find(...of) : undefined) };
+      await restore(photo, model, { quality: 'FAST' }, nets);
+      expect(made.asked.map(({ name }) => name)).toEqual([`${task}-fast`]);
+    },
+  );
+
+  it.each([
     ['FAST', 3, 0],
     ['BALANCED', 2, 2],
     ['BEST', 1, 1],
@@ -331,7 +347,7 @@ describe('denoise and upscale with nets', () => {
     const made = await upscale.run(photo, {
       signal,
       pixels,
-      nets,
+      net: nets.find('upscale', quality),
       options,
       measurements,
       strength: 1,

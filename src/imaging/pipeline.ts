@@ -2,7 +2,7 @@ import type { Repair } from './damage-mask.ts';
 import { createGate, type Effect, type HarmGate } from './gate/gate.ts';
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
-import type { Nets, Quality } from './nets.ts';
+import type { Nets, PictureNet, Quality } from './nets.ts';
 import type { PixelPool } from './pixels/pool.ts';
 import type { Raster } from './raster.ts';
 import type { RestorationReport } from './report.ts';
@@ -45,6 +45,8 @@ export type StepPlan =
       readonly weight: number;
       /** One plain sentence for the person whose photo it is. */
       readonly reason: string;
+      /** What does the work where it is a net; the step sees it as `context.net`, whatever has become of the others since. */
+      readonly net?: PictureNet | undefined;
       /** The owner said where and that it is to be done, so that the gate does not ask how much of the photo it covers. */
       readonly demanded?: boolean;
     };
@@ -54,12 +56,13 @@ export interface StepContext {
   /** Share of this step's own work that is done, 0–1. */
   readonly onProgress: (done: number) => void;
   readonly pixels: PixelPool;
-  readonly nets: Nets;
   /** Of the photo before the first step. */
   readonly measurements: Measurements;
   readonly options: StepOptions;
   /** What `plan` settled on. */
   readonly strength: number;
+  /** The net that `plan` settled on; absent = the classical way. */
+  readonly net?: PictureNet | undefined;
 }
 
 /** What a step has done where the raster alone does not say it. */
@@ -128,11 +131,11 @@ export async function runPipeline(
   input: Raster,
   { signal, onProgress, pixels, nets, measurements, options }: PipelineOptions,
 ): Promise<GatedResult> {
-  const context = { signal, pixels, nets, measurements, options };
+  const context = { signal, pixels, measurements, options };
   const works = steps.map((step): PlannedWork => {
     const plan = step.plan(measurements, options, nets);
-    const strength = plan.run ? plan.strength : 0;
-    const run: PlannedWork['run'] = (raster, tell) => step.run(raster, { ...context, onProgress: tell, strength });
+    const { strength, net } = plan.run ? plan : { strength: 0 };
+    const run: PlannedWork['run'] = (raster, tell) => step.run(raster, { ...context, onProgress: tell, strength, net });
     return { name: step.name, stage: step.stage, effect: effectOf(step, measurements), plan, run };
   });
   return runGated(works, input, { signal, onProgress, pixels, quality: options.quality });

@@ -76,13 +76,13 @@ export const upscale: Step = {
       strength: 1,
       weight: cost === undefined ? 150 * factor ** 2 : cost * (TURNS[quality].length + 1),
       reason: `Enlarged ×${factor}, as asked for.`,
+      net,
     };
   },
   async run(source, context) {
-    const { options, nets, onProgress } = context;
+    const { options, net, onProgress } = context;
     const factor = options.upscale;
     if (factor === 1) return source;
-    const net = nets.find('upscale', options.quality ?? 'BALANCED');
     if (net === undefined || net.scale === 1 || net.scale > factor) return byLanczos(source, factor, context);
     if (net.scale === factor) return byNet(net, source, context);
     const twice = await byNet(net, source, { ...context, onProgress: (done) => onProgress(done / 5) });
