@@ -161,9 +161,16 @@ describe('the registry', () => {
       reason: 'The provider huggingface is not configured on this server.',
     });
     const filtered = await app.ok(
-      '{ models(capability: UPSCALE, availableOnly: true) { id } model(id: "nope") { id } }',
+      '{ models(capability: UPSCALE, availableOnly: true) { id options } model(id: "nope") { id } }',
     );
-    expect(filtered).toEqual({ models: [{ id: 'upscale-2x' }, { id: 'upscale-4x' }], model: null });
+    const options = ['strength', 'quality'];
+    expect(filtered).toEqual({
+      models: [
+        { id: 'upscale-2x', options },
+        { id: 'upscale-4x', options },
+      ],
+      model: null,
+    });
   });
 
   it('says of a model that can be used what it has to do without', async () => {

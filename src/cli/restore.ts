@@ -44,7 +44,11 @@ const OPTIONS = {
   ),
   model: text('ID', 'The model; --list-models shows them. Default: what the service uses by default.', { short: 'm' }),
   'list-models': flag('Show the models and stop.'),
-  strength: number('0…1', '0 leaves the photo as it is, 1 is the full effect. Default 1.', { min: 0, max: 1 }),
+  strength: number(
+    '0…1',
+    '0 leaves the photo as it is (an enlargement is a plain one), 1 is the full effect. Default 1.',
+    { min: 0, max: 1 },
+  ),
   upscale: choice(UPSCALES, 'How many times longer each side becomes, as far as the model takes it.'),
   format: choice(FORMATS, 'Format of the result. Default: that of the -o file, otherwise that of the photo.'),
   quality: choice(QUALITIES, 'How much time it may take, as far as the model takes it. Default balanced.'),

@@ -22,7 +22,7 @@ export const RESTORATION_STAGES = [
 export type RestorationStage = (typeof RESTORATION_STAGES)[number];
 
 export interface StepOptions {
-  /** 0 leaves the photo as it is, 1 is the full effect. */
+  /** 0 leaves the photo as it is, or enlarges it plainly; 1 is the full effect. */
   readonly strength: number;
   /** How many times larger each side becomes. */
   readonly upscale: 1 | 2 | 4;

@@ -132,7 +132,7 @@ export type RestorationOptionsInput = {
   quality?: Quality | null | undefined;
   /** Whether scratches and dust are looked for. Default AUTO. */
   repair?: Repair | null | undefined;
-  /** 0 leaves the photo as it is, 1 is the full effect (default). */
+  /** 0 leaves the photo as it is, 1 is the full effect (default). The size does not depend on it: at 0 an enlargement is a plain one. */
   strength?: number | null | undefined;
   /** How many times longer each side becomes: 1, 2 or 4, as far as the model takes it. */
   upscale?: number | null | undefined;
