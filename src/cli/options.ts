@@ -10,8 +10,12 @@ export interface Option<T> {
   readonly optional?: RegExp;
   /** One sentence for the help. */
   readonly doc: string;
-  /** Makes the value of the text, `true` for a flag that was given, undefined for what was left out. */
-  read(name: string, given: string | boolean | undefined): T;
+  /**
+   * Makes the value of the text, `true` for a flag that was given, undefined for what was left out.
+   *
+   * @param apart the text was an argument of its own, taken for its looks.
+   */
+  read(name: string, given: string | boolean | undefined, apart: boolean): T;
 }
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
@@ -41,11 +45,22 @@ export function text(value: string, doc: string, extra: Extra = {}): Option<stri
   };
 }
 
+/** A value that might have been left out. */
+export interface OptionalText {
+  readonly text: string;
+  /** It was an argument of its own, so that it may have been meant for something else. */
+  readonly apart: boolean;
+}
+
 /** `--name`, `--name=VALUE` or `--name VALUE` where the value looks like `optional`; true without a value. */
-export function optionalText(value: string, doc: string, optional: RegExp): Option<string | true | undefined> {
-  const read = (_name: string, given: string | boolean | undefined) =>
-    given === '' || typeof given === 'boolean' ? true : given;
-  return { value, doc, optional, read };
+export function optionalText(value: string, doc: string, optional: RegExp): Option<OptionalText | true | undefined> {
+  return {
+    value,
+    doc,
+    optional,
+    read: (_name, given, apart) =>
+      given === '' || typeof given === 'boolean' ? true : given === undefined ? given : { text: given, apart },
+  };
 }
 
 /** `--name N`, within a range. */

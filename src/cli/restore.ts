@@ -10,7 +10,7 @@ import { expandPhotos } from './inputs.ts';
 import { checkModel, listModels } from './models.ts';
 import { choice, flag, number, optionalText, text, type Values } from './options.ts';
 import { planTargets, type Target } from './outputs.ts';
-import { planReport } from './report/path.ts';
+import { planReport, REPORT_FILE } from './report/path.ts';
 import { restoreAll } from './restore-all.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../samples/astronaut.jpg', import.meta.url));
@@ -39,8 +39,8 @@ const OPTIONS = {
   compare: flag('Also write a before/after picture as …-compare.jpg beside the result.'),
   report: optionalText(
     'FILE',
-    'Also write a report of all photos: before, after, what was done and why. FILE ends in .html (a page to open in a browser), or in .jpg for a contact sheet. Default: an .html beside the results.',
-    /\.html?$/i,
+    'Also write a report of all photos: before, after, what was done and why. FILE ends in .html (a page to open in a browser), or in .jpg for a contact sheet; name the photos before it. Default: an .html beside the results.',
+    REPORT_FILE,
   ),
   model: text('ID', 'The model; --list-models shows them. Default: what the service uses by default.', { short: 'm' }),
   'list-models': flag('Show the models and stop.'),
@@ -95,11 +95,11 @@ function restorationOptions(given: Given, asked: OutputFormat | undefined): Rest
 /** The photos and where each result goes. */
 async function plan(
   named: readonly string[],
-  output: string | undefined,
+  { output, report }: Pick<Given, 'output' | 'report'>,
   { terminal }: CommandContext,
 ): Promise<{ photos: string[]; targets: Target[]; format: OutputFormat | undefined }> {
   if (named.length > 0) {
-    const photos = await expandPhotos(named);
+    const photos = await expandPhotos(named, typeof report === 'object' ? report.text : undefined);
     return { photos, ...(await planTargets(photos, output)) };
   }
   await access(SAMPLE).catch(() => {
@@ -132,7 +132,7 @@ export const restoreCommand = defineCommand({
     const list = values['list-models'];
     const { photos, targets, format } = list
       ? { photos: [], targets: [], format: undefined }
-      : await plan(operands, values.output, context);
+      : await plan(operands, values, context);
     if (values.mask !== undefined && photos.length > 1) throw new UsageError('--mask is for one photo.');
     const options = restorationOptions(values, format);
     const report =
