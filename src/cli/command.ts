@@ -2,7 +2,7 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Config } from '../config.ts';
 import { UsageError, type Exit } from './exit.ts';
 import { columns, exitCodes, paragraph } from './help.ts';
-import { flag, type Options, type Values } from './options.ts';
+import { flag, type Given, type Options, type Values } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a command has at hand. */
@@ -37,9 +37,9 @@ interface Definition<T extends Options> {
 const HELP = flag('Show this help.', { short: 'h' });
 
 function parserOptions(options: Options): ParseArgsOptionsConfig {
-  const entries = Object.entries(options).map(([name, { short, value }]) => [
+  const entries = Object.entries(options).map(([name, { short, value, several = false }]) => [
     name,
-    { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) },
+    { type: value === undefined ? 'boolean' : 'string', multiple: several, ...(short === undefined ? {} : { short }) },
   ]);
   return Object.fromEntries(entries) as ParseArgsOptionsConfig;
 }
@@ -103,7 +103,7 @@ export function defineCommand<const T extends Options>(definition: Definition<T>
       if (positionals.length > max) throw new UsageError(`Unexpected argument: ${positionals[max]}.`);
       const read = Object.entries(definition.options).map(([name, option]) => [
         name,
-        option.read(name, values[name] as string | boolean | undefined, apart.has(name)),
+        option.read(name, values[name] as Given, apart.has(name)),
       ]);
       const input = { values: Object.fromEntries(read) as Values<T>, operands: positionals };
       return (await definition.run(input, context)) ?? 'done';

@@ -8,7 +8,7 @@ import { UsageError } from './exit.ts';
 import type { MetadataPolicy, OutputFormat, Quality, Repair, RestorationOptionsInput } from './generated/graphql.ts';
 import { expandPhotos } from './inputs.ts';
 import { checkModel, listModels } from './models.ts';
-import { choice, flag, number, optionalText, text, type Values } from './options.ts';
+import { choice, flag, number, optionalText, settings, text, type Values } from './options.ts';
 import { planTargets, type Target } from './outputs.ts';
 import { planReport, REPORT_FILE } from './report/path.ts';
 import { restoreAll } from './restore-all.ts';
@@ -53,6 +53,9 @@ const OPTIONS = {
   format: choice(FORMATS, 'Format of the result. Default: that of the -o file, otherwise that of the photo.'),
   quality: choice(QUALITIES, 'How much time it may take, as far as the model takes it. Default balanced.'),
   repair: choice(REPAIRS, 'Whether scratches and dust are looked for, as far as the model takes it. Default auto.'),
+  parameter: settings(
+    'Something that only this model knows; --list-models shows what. VALUE is JSON, or else a text. May be given several times.',
+  ),
   mask: text('FILE', 'Repair what this picture marks: of the size of the photo, damage white, everything else black.'),
   'save-mask': flag(
     'Also write what was repaired, as ….mask.png beside the result: white what was found, grey what was filled beside it.',
@@ -74,7 +77,7 @@ const OPTIONS = {
 type Given = Values<typeof OPTIONS>;
 
 function restorationOptions(given: Given, asked: OutputFormat | undefined): RestorationOptionsInput {
-  const { strength, upscale, quality, repair, metadata, 'output-quality': outputQuality } = given;
+  const { strength, upscale, quality, repair, parameter, metadata, 'output-quality': outputQuality } = given;
   if (asked !== undefined && given.format !== undefined && given.format !== 'ORIGINAL' && given.format !== asked) {
     throw new UsageError(
       `-o ${given.output} asks for ${asked}, but --format for ${given.format}: leave one of them out.`,
@@ -86,6 +89,7 @@ function restorationOptions(given: Given, asked: OutputFormat | undefined): Rest
     ...(upscale === undefined ? {} : { upscale }),
     ...(quality === undefined ? {} : { quality }),
     ...(repair === undefined ? {} : { repair }),
+    ...(parameter === undefined ? {} : { parameters: parameter }),
     ...(outputQuality === undefined ? {} : { outputQuality }),
     ...(metadata === undefined ? {} : { metadataPolicy: metadata }),
     ...(outputFormat === undefined ? {} : { outputFormat }),
@@ -124,6 +128,7 @@ export const restoreCommand = defineCommand({
     'npm run restore -- photo.jpg --model upscale-2x --format png',
     'npm run restore -- photo.jpg --model repair --save-mask',
     'npm run restore -- photo.jpg --model repair --mask scratches.png',
+    'npm run restore -- photo.jpg --model onnx/codeformer --parameter weight=0.7',
     'npm run restore -- photo.jpg --server https://photos.example.org --token …',
   ],
   async run({ values, operands }, context) {
@@ -155,9 +160,9 @@ export const restoreCommand = defineCommand({
     if (values.model !== undefined) await checkModel(client, values.model, signal);
     const { maxUploadBytes } = (await client.execute(SERVER, {}, signal)).configuration;
     const { model: modelId, mask, compare, 'save-mask': saveMask, force } = values;
-    const settings = { modelId, options, mask, maxUploadBytes, compare, saveMask, force };
+    const chosen = { modelId, options, mask, maxUploadBytes, compare, saveMask, force };
 
-    const { items, exit } = await restoreAll(client, photos, targets, settings, { terminal, signal });
+    const { items, exit } = await restoreAll(client, photos, targets, chosen, { terminal, signal });
     if (report !== undefined) {
       terminal.status('Writing the report …');
       const { writeReport } = await import('./report/write.ts');

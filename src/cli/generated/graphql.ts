@@ -204,7 +204,7 @@ export type ServerQuery = { configuration: { maxUploadBytes: number } };
 export type ModelsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, status: { available: boolean, reason: string | null, examining: boolean, note: string | null } }> };
+export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, parameters: Record<string, unknown>, status: { available: boolean, reason: string | null, examining: boolean, note: string | null } }> };
 
 export type ModelStatusesQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -289,6 +289,7 @@ export const ModelsDocument = new TypedDocumentString(`
     isDefault
     options
     upscales
+    parameters
     status {
       available
       reason
