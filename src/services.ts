@@ -84,7 +84,7 @@ export function createFeatures(mechanisms: Mechanisms): Features {
   const results = createResults({ storage, renditions, masks, scratchDir, processedDir, decoding, limits });
   const models = createModels({
     providers: mechanisms.providers,
-    custom: readCustomModels(config.modelsConfig),
+    custom: readCustomModels(config.modelsConfig, mechanisms.providers),
     defaultModel: config.defaultModel,
     requireAuth: config.modelsRequireAuth,
   });

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster, type Raster } from '../src/imaging/raster.ts';
 import { createBuiltinProvider } from '../src/providers/builtin.ts';
 import type { Provider, RestoreOptions, RestoreRequest } from '../src/providers/provider.ts';
 import { describeProvider } from './contracts/provider.ts';
 import { blur, fade, grain, photoPath, psnr, readPhoto, samplePath, writePng } from './fixtures/damage.ts';
 
+const pool = createPixelPool({ size: 1 });
+const { signal } = new AbortController();
 let folder: string;
 let provider: Provider;
 beforeAll(async () => {
@@ -17,6 +20,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await provider.close?.();
+  await pool.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -150,6 +154,29 @@ describe('enlarging', () => {
     const { raster } = await restore(path, 'upscale-2x');
     expect(raster).toMatchObject({ width: 600, height: 400 });
     expect(psnr(raster, clean)).toBeGreaterThan(psnr(await readPhoto(lanczos), clean) + 0.1);
+  });
+
+  it.each([2, 4] as const)('×%d is a plain enlargement at strength 0, and half way at 0.5', async (factor) => {
+    const path = join(folder, `part-${factor}.png`);
+    await sharp(photoPath('coffee.png')).resize(150, 100).png().toFile(path);
+    const photo = await readPhoto(path);
+    const [full, half, none] = await Promise.all(
+      [1, 0.5, 0].map((strength) => restore(path, `upscale-${factor}x`, { strength })),
+    );
+    const plain = createRaster({ ...photo, width: photo.width * factor, height: photo.height * factor });
+    const { width, height } = plain;
+    await pool.run('upscale', { source: photo, target: plain, factor, sigma: 1, amount: 0 }, { width, height, signal });
+    expect(psnr(none!.raster, plain)).toBe(Infinity);
+    expect(full!.raster).toMatchObject({ width, height });
+    expect(psnr(full!.raster, plain)).toBeLessThan(45);
+    const off = half!.raster.data.map((level, i) => Math.abs(2 * level - full!.raster.data[i]! - plain.data[i]!));
+    // Where the full effect was clipped, half of it was not.
+    expect(off.filter((difference) => difference > 2).length).toBeLessThan(off.length / 100);
+    expect([full, half, none].map((made) => made!.report.steps.at(-1))).toMatchObject([
+      { ran: true, strength: 1 },
+      { ran: true, strength: 0.5 },
+      { ran: true, strength: 0 },
+    ]);
   });
 
   it('quadruples with alpha and lets no colour bleed out of what is transparent', async () => {

@@ -112,8 +112,38 @@ describe('restore --report', () => {
     expect(alone.stdout).toContain('Report: album/c-restored-report.html\n');
   });
 
+  it('takes the word behind it for the sheet and never for a photo, also when it is there already', async () => {
+    const cwd = await folderForTest();
+    await mkdir(join(cwd, 'album'));
+    await writeFile(join(cwd, 'album', 'a.jpg'), await jpeg(2));
+    const command = ['restore', 'album/', '-o', 'done/', '--model', 'tone'];
+    const first = await runCli([...command, '--report', 'album/sheet.jpg'], { cwd });
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('Report: album/sheet.jpg\n') });
+    expect(await readdir(join(cwd, 'done'))).toEqual(['a-restored.jpg']);
+    const sheet = await readFile(join(cwd, 'album', 'sheet.jpg'));
+
+    const second = await runCli([...command, '--force', '--report', 'album/sheet.jpg'], { cwd });
+    expect(second).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('--report=album/sheet.jpg --force writes over it; a photo is named before'),
+    });
+    expect(await readFile(join(cwd, 'album', 'sheet.jpg'))).toEqual(sheet);
+
+    // Neither the folder nor a pattern means it.
+    for (const photos of ['album/', 'album/*']) {
+      const args = ['restore', photos, '-o', 'done/', '--model', 'tone', '--force', '--report=album/sheet.jpg'];
+      expect(await runCli(args, { cwd })).toMatchObject({ code: 0, stderr: expect.not.stringContaining('sheet.jpg') });
+      expect(await readdir(join(cwd, 'done'))).toEqual(['a-restored.jpg']);
+    }
+  });
+
   it.each([
     ['a name that is of no report', ['--report=seen.pdf'], 2, /--report is seen\.pdf: a report ends in \.html/],
+    ['a picture of another kind', ['--report=s.png'], 2, /--report is s\.png: a report ends in \.html, a [^(]*\.$/m],
+    ['the same apart', ['--report', 's.png'], 2, /in \.jpg \(a photo is named before --report\)\./],
+    ['the photo behind it', ['--report', 'photo.jpg'], 2, /photo\.jpg exists already\. .*named before --report/],
+    ['a name that a result may take', ['--report', 'photo-restored.jpg'], 2, /a result may be called so/],
     ['the photo itself', ['--report=photo.jpg', '--force'], 1, /written over the photo itself/],
     ['a folder that is missing', ['--report=no/seen.html'], 1, /no\/seen\.html cannot be written/],
   ])('refuses %s before any work', async (_what, args, code, message) => {

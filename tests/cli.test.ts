@@ -280,6 +280,46 @@ describe('restore, with a service that runs', () => {
     expect((await history())[0]).toMatchObject({ status: 'CANCELLED' });
   });
 
+  it('hands on --parameter, read as JSON or else as a text; the service checks it as that of any other client', async () => {
+    const weight = { type: 'number', default: 0.5, minimum: 0, maximum: 1, description: 'How much.' };
+    const mode = { type: 'string', enum: ['soft', 'hard'] };
+    const parameters = { weight, passes: { type: 'integer' }, mode, word: { type: 'string' } };
+    const tunable = {
+      id: 'tunable',
+      name: 'Tunable',
+      provider: 'builtin',
+      model: 'tone',
+      category: 'tone',
+      parameters,
+    };
+    await using remote = await startService({
+      cwd: await folder(),
+      env: { MODELS_CONFIG: JSON.stringify(tunable) },
+    });
+    const theirs = (await remote.ask('mutation { startGuestSession { token } }')).data.startGuestSession
+      .token as string;
+    const args = ['--server', remote.url, '--token', theirs, '--model', 'tunable', '--parameter'];
+    const { stdout } = await restore('--list-models', ...args.slice(0, 4));
+    expect(stdout).toContain('    --parameter weight=VALUE (number, from 0, to 1, default 0.5): How much.\n');
+    expect(stdout).toContain('    --parameter mode=VALUE (soft|hard)\n');
+
+    const refused: [string, string][] = [
+      ['weight=1.5', 'BAD_USER_INPUT: weight must be between 0 and 1.'],
+      ['word=7', 'BAD_USER_INPUT: word must be of type string.'],
+      ['gamma=1', 'BAD_USER_INPUT: The model tunable has no parameter gamma.'],
+    ];
+    for (const [parameter, message] of refused) {
+      const { code, stderr } = await restore('photo.jpg', ...args, parameter);
+      expect([code, stderr]).toEqual([3, expect.stringContaining(message)]);
+    }
+    const tuned = ['weight=0.7', '--parameter=passes=2', '--parameter', 'mode=soft', '--parameter', 'word="7"'];
+    expect(await restore('photo.jpg', '-o', 'soft.jpg', ...args, ...tuned)).toMatchObject({ code: 0 });
+    const { data } = await remote.ask('{ viewer { history { edges { node { options { parameters } } } } } }', theirs);
+    expect(data.viewer.history.edges.map(({ node }: any) => node.options.parameters)).toEqual([
+      { weight: 0.7, passes: 2, mode: 'soft', word: '7' },
+    ]);
+  });
+
   it('signs in with --token at --server, where the photos stay', async () => {
     const other = await folder();
     await using remote = await startService({ cwd: other });

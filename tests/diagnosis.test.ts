@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GraphQLObjectType } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { localId } from '../src/graphql/global-id.ts';
 import { damageCoverage } from '../src/imaging/measure/coverage.ts';
 import type { Measurements } from '../src/imaging/measure/measurements.ts';
@@ -9,6 +10,7 @@ import type { Nets } from '../src/imaging/nets.ts';
 import { createPixelPool } from '../src/imaging/pixels/pool.ts';
 import { createRaster } from '../src/imaging/raster.ts';
 import { findingsOf, summaryOf } from '../src/photos/findings.ts';
+import { schema } from '../src/schema.ts';
 import { fade, grain, photoPath, readPhoto } from './fixtures/damage.ts';
 import { startApp, UPLOAD, type TestApp } from './helpers/app.ts';
 import { ACTIVITY, collect, idle, socketClient, sql, statementsOf } from './helpers/service.ts';
@@ -72,6 +74,17 @@ describe('Photo.diagnosis', { timeout: 90_000 }, () => {
     expect(diagnosis.recommended.map(({ name }: { name: string }) => name)).toEqual(
       expect.arrayContaining(['denoise', 'tone']),
     );
+  });
+
+  it('says what `auto` would do, and that it is that, also where another model is the default', async () => {
+    const other = await startApp({ DEFAULT_MODEL: 'tone' });
+    onTestFinished(() => other.close());
+    const mine = await other.guest();
+    const { data } = await other.upload(UPLOAD, { file: { bytes: aged } }, {}, mine);
+    const { recommended } = await diagnosed(data.uploadPhoto.photo.id, other, mine);
+    expect(recommended.map(({ name }: { name: string }) => name)).toContain('denoise');
+    const type = schema.getType('Diagnosis') as GraphQLObjectType;
+    expect(type.getFields()['recommended']?.description).toMatch(/`auto` .*whatever DEFAULT_MODEL says/);
   });
 
   it('finds nothing on an undamaged photo and would leave it as it is', async () => {

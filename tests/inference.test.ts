@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { NetRun, PictureNet } from '../src/imaging/nets.ts';
 import { NoPicture } from '../src/imaging/no-picture.ts';
 import { createRaster, type Channels, type Depth, type Raster, type RasterShape } from '../src/imaging/raster.ts';
@@ -330,6 +331,28 @@ describe('a net that cannot be used', () => {
     });
     expect(nets.find('restore', 'FAST')).toBeUndefined();
     expect(nets.problems()).toHaveLength(1);
+  });
+
+  it('that is kept warm gives its memory back after work alone, and is loaded again once for that', async () => {
+    let starts = 0;
+    const count = (): void => void starts++;
+    process.on('worker', count);
+    bin.defer(() => void process.off('worker', count));
+    const nets = await open(['copy'], {}, { warmUp: true, idleMs: 20 });
+    await nets.tryAll();
+    await sleep(500);
+    expect(starts).toBe(1);
+    await through(nets.find('restore', 'FAST') as PictureNet, source);
+    await vi.waitFor(() => expect(starts).toBe(2), { timeout: 10_000 });
+    await nets.tryAll();
+    await sleep(500);
+    expect(starts).toBe(2);
+    // Without, also what was only loaded is given back.
+    const cold = await open(['copy'], {}, { idleMs: 20 });
+    await cold.tryAll();
+    await sleep(500);
+    await cold.tryAll();
+    expect(starts).toBe(4);
   });
 
   it('is not there where onnxruntime is not', async () => {

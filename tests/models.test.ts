@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readCustomModels } from '../src/models/custom.ts';
 import { checkOptions } from '../src/models/options.ts';
 import { soon } from '../src/models/patience.ts';
+import type { Provider } from '../src/providers/provider.ts';
 import { appForTest, RESTORE } from './helpers/app.ts';
 import { photoBytes } from './helpers/photos.ts';
 
@@ -92,6 +93,46 @@ describe('MODELS_CONFIG', () => {
     expect(model?.fixedParameters).toEqual({ steps: { type: 'lanczos', taps: 3 } });
   });
 
+  it('takes what the model takes that it stands for, and costs the same, unless it says otherwise', () => {
+    const weight = { type: 'number', default: 0.5, minimum: 0, maximum: 1, description: 'How much.' } as const;
+    const face = {
+      name: 'face',
+      description: 'Draws faces anew.',
+      options: ['strength'],
+      upscales: [2, 1],
+      parameters: { weight, steps: { ...weight, type: 'integer', default: 1 } },
+      bytesPerPixel: { input: 16, output: 12 },
+      licence: 'MIT',
+    };
+    const providers = [{ id: 'faces', models: () => [face] }] as unknown as Provider[];
+    const alias = (fields: object) =>
+      readCustomModels(
+        JSON.stringify({ id: 'mine', name: 'Mine', provider: 'faces', model: 'face', category: 'face', ...fields }),
+        providers,
+      )[0]!;
+    const { description, options, upscales, bytesPerPixel, licence } = face;
+    expect(alias({})).toMatchObject({ description, options, upscales, bytesPerPixel, licence, parameters: { weight } });
+    expect(checkOptions(alias({}), { strength: 0.5, parameters: { weight: 0.7 } })).toMatchObject({
+      strength: 0.5,
+      upscale: 2,
+      parameters: { weight: 0.7, steps: 1 },
+    });
+    const own = alias({
+      options: [],
+      licence: 'Apache-2.0',
+      description: 'Ours.',
+      parameters: { weight: 0.9, scale: 1 },
+    });
+    expect(own).toMatchObject({ options: [], licence: 'Apache-2.0', description: 'Ours.', upscales: [1] });
+    expect(Object.keys(own.parameters)).toEqual(['steps']);
+    expect(own.fixedParameters).toEqual({ weight: 0.9, scale: 1 });
+    const narrow = alias({ parameters: { weight: { type: 'number', default: 0.8, minimum: 0.5, maximum: 1 } } });
+    expect(narrow.parameters['weight']).toMatchObject({ default: 0.8, minimum: 0.5 });
+    expect(() => alias({ parameters: { weight: 7 } })).toThrow(
+      'MODELS_CONFIG: mine: parameters.weight: weight must be between 0 and 1.',
+    );
+  });
+
   it('checks what a request sets against the schema, and fills in the defaults', () => {
     const [model] = readCustomModels(JSON.stringify(TUNABLE));
     if (model === undefined) throw new Error('no model');
@@ -161,9 +202,16 @@ describe('the registry', () => {
       reason: 'The provider huggingface is not configured on this server.',
     });
     const filtered = await app.ok(
-      '{ models(capability: UPSCALE, availableOnly: true) { id } model(id: "nope") { id } }',
+      '{ models(capability: UPSCALE, availableOnly: true) { id options } model(id: "nope") { id } }',
     );
-    expect(filtered).toEqual({ models: [{ id: 'upscale-2x' }, { id: 'upscale-4x' }], model: null });
+    const options = ['strength', 'quality'];
+    expect(filtered).toEqual({
+      models: [
+        { id: 'upscale-2x', options },
+        { id: 'upscale-4x', options },
+      ],
+      model: null,
+    });
   });
 
   it('says of a model that can be used what it has to do without', async () => {
@@ -172,6 +220,22 @@ describe('the registry', () => {
     const notes = Object.fromEntries(models.map(({ id, status }: any) => [id, status.note]));
     expect(notes['auto']).toMatch(/switched off \(USE_NETS\)/);
     expect([notes['tone'], notes['swin2sr-2x']]).toEqual([null, null]);
+  });
+
+  it('restores with an entry for a model of Heirloom as with that model', async () => {
+    const entry = { id: 'mine', name: 'Mine', provider: 'builtin', model: 'upscale-2x', category: 'upscale' };
+    const app = await appForTest({ MODELS_CONFIG: JSON.stringify(entry) });
+    const token = await app.guest();
+    const file = { bytes: await photoBytes('chelsea.png') };
+    const { data, errors } = await app.upload(
+      RESTORE,
+      { file },
+      { modelId: 'mine', options: { strength: 0.5 } },
+      token,
+    );
+    expect(errors).toEqual([]);
+    const ended = await app.ended(data.restorePhoto.restoration.id, token);
+    expect(ended).toMatchObject({ status: 'SUCCEEDED', width: 902, report: { steps: [{ strength: 0.5 }] } });
   });
 
   it('refuses a restoration with a model that is not there, or not available, and keeps no photo', async () => {

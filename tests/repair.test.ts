@@ -329,6 +329,57 @@ describe('denoise and upscale with nets', () => {
   });
 
   it.each([
+    ['denoise', 'restore'],
+    ['repair', 'mask'],
+    ['upscale-2x', 'upscale'],
+  ] as const)(
+    '%s runs the net that its plan names, also where another photo has it refused meanwhile',
+    async (model, task) => {
+      const photo = grain(await readPhoto(photoPath('camera.png')), 8);
+      const made = handMadeNets([task]);
+      let answers = 1;
+      const nets: Nets = { find: (...of) => (answers-- > 0 ? made.find(...of) : undefined) };
+      await restore(photo, model, { quality: 'FAST' }, nets);
+      expect(made.asked.map(({ name }) => name)).toEqual([`${task}-fast`]);
+    },
+  );
+
+  it.each([2, 4] as const)(
+    'mixes what the net makes of ×%d with the plain enlargement, and at 0 asks no net',
+    async (factor) => {
+      const photo = await readPhoto(photoPath('chelsea.png'));
+      const deep = createRaster({ ...photo, channels: 4 });
+      for (let i = 0; i < deep.data.length; i++) {
+        deep.data[i] = i % 4 === 3 ? 255 - (i % 100) : photo.data[Math.floor(i / 4) * 3 + (i % 4)]!;
+      }
+      const nets = handMadeNets(['upscale']);
+      const seen: number[] = [];
+      const enlarged = async (strength: number): Promise<Raster> => {
+        const options = { strength, upscale: factor, quality: 'BALANCED' } as const;
+        const measurements = await measure(deep, { pixels, signal });
+        const plan = upscale.plan(measurements, options, nets);
+        if (!plan.run) throw new Error(plan.reason);
+        const context = { signal, pixels, options, measurements, onProgress: (done: number) => void seen.push(done) };
+        // Without the gate, which would leave such work out.
+        const made = await upscale.run(deep, { ...context, strength: plan.strength, net: plan.net });
+        return made as Raster;
+      };
+      const full = await enlarged(1);
+      const asked = nets.asked.length;
+      const plain = await enlarged(0);
+      expect(nets.asked).toHaveLength(asked);
+      seen.length = 0;
+      const third = await enlarged(0.3);
+      expect([third.width, third.height, third.channels]).toEqual([deep.width * factor, deep.height * factor, 4]);
+      const off = third.data.map((level, i) => Math.abs(level - (0.3 * full.data[i]! + 0.7 * plain.data[i]!)));
+      expect(off.every((difference) => difference <= 1)).toBe(true);
+      expect(psnr(full, plain)).toBeLessThan(40);
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+      expect(seen.at(-1)).toBe(1);
+    },
+  );
+
+  it.each([
     ['FAST', 3, 0],
     ['BALANCED', 2, 2],
     ['BEST', 1, 1],
@@ -360,7 +411,7 @@ describe('denoise and upscale with nets', () => {
     const made = await upscale.run(photo, {
       signal,
       pixels,
-      nets,
+      net: nets.find('upscale', quality),
       options,
       measurements,
       strength: 1,

@@ -2,7 +2,7 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Config } from '../config.ts';
 import { UsageError, type Exit } from './exit.ts';
 import { columns, exitCodes, paragraph } from './help.ts';
-import { flag, type Options, type Values } from './options.ts';
+import { flag, type Given, type Options, type Values } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a command has at hand. */
@@ -37,35 +37,35 @@ interface Definition<T extends Options> {
 const HELP = flag('Show this help.', { short: 'h' });
 
 function parserOptions(options: Options): ParseArgsOptionsConfig {
-  const entries = Object.entries(options).map(([name, { short, value }]) => [
+  const entries = Object.entries(options).map(([name, { short, value, several = false }]) => [
     name,
-    { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) },
+    { type: value === undefined ? 'boolean' : 'string', multiple: several, ...(short === undefined ? {} : { short }) },
   ]);
   return Object.fromEntries(entries) as ParseArgsOptionsConfig;
 }
 
-/** Gives every option whose value may be left out one, since the parser knows no such option. */
-function withValues(args: readonly string[], options: Options): string[] {
-  const found: string[] = [];
+/** Gives every option whose value may be left out one, since the parser knows no such option; `apart` = those that took the next word. */
+function withValues(args: readonly string[], options: Options): { words: string[]; apart: Set<string> } {
+  const words: string[] = [];
+  const apart = new Set<string>();
   const end = args.indexOf('--');
   for (let at = 0; at < args.length; at += 1) {
     const word = args[at] ?? '';
     const optional = end >= 0 && at > end ? undefined : options[word.slice(2)]?.optional;
-    if (optional === undefined || !word.startsWith('--')) found.push(word);
-    else if (optional.test(args[at + 1] ?? '')) found.push(`${word}=${args[(at += 1)]}`);
-    else found.push(`${word}=`);
+    if (optional === undefined || !word.startsWith('--')) words.push(word);
+    else if (optional.test(args[at + 1] ?? '')) {
+      apart.add(word.slice(2));
+      words.push(`${word}=${args[(at += 1)]}`);
+    } else words.push(`${word}=`);
   }
-  return found;
+  return { words, apart };
 }
 
 function parse(args: readonly string[], options: Options) {
+  const { words, apart } = withValues(args, options);
   try {
-    return parseArgs({
-      args: withValues(args, options),
-      options: parserOptions(options),
-      allowPositionals: true,
-      strict: true,
-    });
+    const parsed = parseArgs({ args: words, options: parserOptions(options), allowPositionals: true, strict: true });
+    return { ...parsed, apart };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // What follows the first sentence is advice of the parser that fits no command here.
@@ -97,13 +97,13 @@ export function defineCommand<const T extends Options>(definition: Definition<T>
       ].join('\n\n');
     },
     async run(args, context) {
-      const { values, positionals } = parse(args, options);
+      const { values, positionals, apart } = parse(args, options);
       const { min, max } = operands ?? { min: 0, max: 0 };
       if (positionals.length < min) throw new UsageError(`${operands?.usage ?? 'An argument'} is missing.`);
       if (positionals.length > max) throw new UsageError(`Unexpected argument: ${positionals[max]}.`);
       const read = Object.entries(definition.options).map(([name, option]) => [
         name,
-        option.read(name, values[name] as string | boolean | undefined),
+        option.read(name, values[name] as Given, apart.has(name)),
       ]);
       const input = { values: Object.fromEntries(read) as Values<T>, operands: positionals };
       return (await definition.run(input, context)) ?? 'done';

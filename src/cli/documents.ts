@@ -36,6 +36,7 @@ export const MODELS = graphql(`
       isDefault
       options
       upscales
+      parameters
       status {
         available
         reason

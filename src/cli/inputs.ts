@@ -26,15 +26,15 @@ async function photosIn(folder: string): Promise<string[]> {
 }
 
 /** @throws CliError when nothing is meant. */
-async function meant(name: string): Promise<string[]> {
+async function meant(name: string, isPhoto: (path: string) => boolean): Promise<string[]> {
   const found = await stat(name).catch(() => undefined);
   if (found?.isDirectory() === true) {
-    const photos = await photosIn(name);
+    const photos = (await photosIn(name)).filter(isPhoto);
     if (photos.length === 0) throw new CliError(`There is no photo in ${name}.`, 'usage');
     return photos;
   }
   if (found !== undefined || !PATTERN.test(name)) return [name];
-  const photos = await matches(name);
+  const photos = (await matches(name)).filter(isPhoto);
   if (photos.length === 0) throw new CliError(`No file matches ${name}.`, 'usage');
   return photos;
 }
@@ -44,12 +44,14 @@ async function meant(name: string): Promise<string[]> {
  * restoration has left beside them. A pattern that the shell left alone is expanded; a file whose name looks like a
  * pattern is taken as it is. What does not exist stays in the list, to fail in its turn.
  *
+ * @param report what this command is going to write: not meant by a folder or a pattern, either.
  * @throws CliError (usage) for a pattern that nothing matches and a folder without photos.
  */
-export async function expandPhotos(named: readonly string[]): Promise<string[]> {
+export async function expandPhotos(named: readonly string[], report: string | undefined): Promise<string[]> {
+  const isPhoto = (path: string): boolean => report === undefined || resolve(path) !== resolve(report);
   const photos = new Map<string, string>();
   for (const name of named) {
-    for (const path of await meant(name)) photos.set(resolve(path), path);
+    for (const path of await meant(name, isPhoto)) photos.set(resolve(path), path);
   }
   return [...photos.values()];
 }

@@ -10,6 +10,18 @@ const POLL_MS = 500;
 
 type Model = ModelsQuery['models'][number];
 
+/** What a parameter takes, as the service says: type, default, minimum, maximum, enum, description. */
+function parameterLine([name, schema]: [string, unknown]): string {
+  const { type, minimum, maximum, enum: values, default: usual, description } = schema as Record<string, unknown>;
+  const facts = [
+    Array.isArray(values) ? values.join('|') : String(type),
+    ...(minimum === undefined ? [] : [`from ${String(minimum)}`]),
+    ...(maximum === undefined ? [] : [`to ${String(maximum)}`]),
+    ...(usual === undefined ? [] : [`default ${String(usual)}`]),
+  ];
+  return `    --parameter ${name}=VALUE (${facts.join(', ')})${description === undefined ? '' : `: ${String(description)}`}`;
+}
+
 function lines(model: Model): string[] {
   const takes = model.options.map((option) =>
     option === 'upscale' ? `--upscale ${model.upscales.join('|')}` : `--${option}`,
@@ -18,6 +30,7 @@ function lines(model: Model): string[] {
     `${model.id}${model.isDefault ? ' (default)' : ''}: ${model.name}, ${model.capability.toLowerCase()}`,
     `    ${model.description}`,
     ...(takes.length === 0 ? [] : [`    Takes ${takes.join(', ')}.`]),
+    ...Object.entries(model.parameters).map(parameterLine),
     ...(model.status.available ? [] : [`    Not available: ${model.status.reason ?? 'the service does not say why'}`]),
     ...(model.status.note == null ? [] : [`    ${model.status.note}`]),
   ];

@@ -8,11 +8,21 @@ export interface Option<T> {
   readonly value?: string;
   /** The value may be left out; the next argument is taken for it only where it looks like this. */
   readonly optional?: RegExp;
+  /** May be given several times. */
+  readonly several?: boolean;
   /** One sentence for the help. */
   readonly doc: string;
-  /** Makes the value of the text, `true` for a flag that was given, undefined for what was left out. */
-  read(name: string, given: string | boolean | undefined): T;
+  /**
+   * Makes the value of the text (of all texts where there may be several), `true` for a flag that was given, undefined for
+   * what was left out.
+   *
+   * @param apart the text was an argument of its own, taken for its looks.
+   */
+  read(name: string, given: Given, apart: boolean): T;
 }
+
+/** What the command line says of one option. */
+export type Given = string | boolean | readonly string[] | undefined;
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
 
@@ -41,11 +51,50 @@ export function text(value: string, doc: string, extra: Extra = {}): Option<stri
   };
 }
 
+/** A value that might have been left out. */
+export interface OptionalText {
+  readonly text: string;
+  /** It was an argument of its own, so that it may have been meant for something else. */
+  readonly apart: boolean;
+}
+
+/** `--name KEY=VALUE`, as often as there are keys; a value is JSON where it can be read as such, otherwise a text. */
+export function settings(doc: string): Option<Readonly<Record<string, unknown>> | undefined> {
+  return {
+    value: 'NAME=VALUE',
+    doc,
+    several: true,
+    read(name, given) {
+      if (typeof given !== 'object') return undefined;
+      const values = new Map<string, unknown>();
+      for (const pair of given) {
+        const [, key = '', value = ''] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+        if (key === '') throw new UsageError(`--${name} is ${pair}: it must be NAME=VALUE.`);
+        if (values.has(key)) throw new UsageError(`--${name} ${key} is given twice.`);
+        values.set(key, jsonOrText(value));
+      }
+      return Object.fromEntries(values);
+    },
+  };
+}
+
+function jsonOrText(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
 /** `--name`, `--name=VALUE` or `--name VALUE` where the value looks like `optional`; true without a value. */
-export function optionalText(value: string, doc: string, optional: RegExp): Option<string | true | undefined> {
-  const read = (_name: string, given: string | boolean | undefined) =>
-    given === '' || typeof given === 'boolean' ? true : given;
-  return { value, doc, optional, read };
+export function optionalText(value: string, doc: string, optional: RegExp): Option<OptionalText | true | undefined> {
+  return {
+    value,
+    doc,
+    optional,
+    read: (_name, given, apart) =>
+      typeof given === 'string' && given !== '' ? { text: given, apart } : given === undefined ? given : true,
+  };
 }
 
 /** `--name N`, within a range. */

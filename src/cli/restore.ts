@@ -8,9 +8,9 @@ import { UsageError } from './exit.ts';
 import type { MetadataPolicy, OutputFormat, Quality, Repair, RestorationOptionsInput } from './generated/graphql.ts';
 import { expandPhotos } from './inputs.ts';
 import { checkModel, listModels } from './models.ts';
-import { choice, flag, number, optionalText, text, type Values } from './options.ts';
+import { choice, flag, number, optionalText, settings, text, type Values } from './options.ts';
 import { planTargets, type Target } from './outputs.ts';
-import { planReport } from './report/path.ts';
+import { planReport, REPORT_FILE } from './report/path.ts';
 import { restoreAll } from './restore-all.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../samples/astronaut.jpg', import.meta.url));
@@ -39,16 +39,23 @@ const OPTIONS = {
   compare: flag('Also write a before/after picture as …-compare.jpg beside the result.'),
   report: optionalText(
     'FILE',
-    'Also write a report of all photos: before, after, what was done and why. FILE ends in .html (a page to open in a browser), or in .jpg for a contact sheet. Default: an .html beside the results.',
-    /\.html?$/i,
+    'Also write a report of all photos: before, after, what was done and why. FILE ends in .html (a page to open in a browser), or in .jpg for a contact sheet; name the photos before it. Default: an .html beside the results.',
+    REPORT_FILE,
   ),
   model: text('ID', 'The model; --list-models shows them. Default: what the service uses by default.', { short: 'm' }),
   'list-models': flag('Show the models and stop.'),
-  strength: number('0…1', '0 leaves the photo as it is, 1 is the full effect. Default 1.', { min: 0, max: 1 }),
+  strength: number(
+    '0…1',
+    '0 leaves the photo as it is (an enlargement is a plain one), 1 is the full effect. Default 1.',
+    { min: 0, max: 1 },
+  ),
   upscale: choice(UPSCALES, 'How many times longer each side becomes, as far as the model takes it.'),
   format: choice(FORMATS, 'Format of the result. Default: that of the -o file, otherwise that of the photo.'),
   quality: choice(QUALITIES, 'How much time it may take, as far as the model takes it. Default balanced.'),
   repair: choice(REPAIRS, 'Whether scratches and dust are looked for, as far as the model takes it. Default auto.'),
+  parameter: settings(
+    'Something that only this model knows; --list-models shows what. VALUE is JSON, or else a text. May be given several times.',
+  ),
   mask: text('FILE', 'Repair what this picture marks: of the size of the photo, damage white, everything else black.'),
   'save-mask': flag(
     'Also write what was repaired, as ….mask.png beside the result: white what was found, grey what was filled beside it.',
@@ -70,7 +77,7 @@ const OPTIONS = {
 type Given = Values<typeof OPTIONS>;
 
 function restorationOptions(given: Given, asked: OutputFormat | undefined): RestorationOptionsInput {
-  const { strength, upscale, quality, repair, metadata, 'output-quality': outputQuality } = given;
+  const { strength, upscale, quality, repair, parameter, metadata, 'output-quality': outputQuality } = given;
   if (asked !== undefined && given.format !== undefined && given.format !== 'ORIGINAL' && given.format !== asked) {
     throw new UsageError(
       `-o ${given.output} asks for ${asked}, but --format for ${given.format}: leave one of them out.`,
@@ -82,6 +89,7 @@ function restorationOptions(given: Given, asked: OutputFormat | undefined): Rest
     ...(upscale === undefined ? {} : { upscale }),
     ...(quality === undefined ? {} : { quality }),
     ...(repair === undefined ? {} : { repair }),
+    ...(parameter === undefined ? {} : { parameters: parameter }),
     ...(outputQuality === undefined ? {} : { outputQuality }),
     ...(metadata === undefined ? {} : { metadataPolicy: metadata }),
     ...(outputFormat === undefined ? {} : { outputFormat }),
@@ -91,11 +99,11 @@ function restorationOptions(given: Given, asked: OutputFormat | undefined): Rest
 /** The photos and where each result goes. */
 async function plan(
   named: readonly string[],
-  output: string | undefined,
+  { output, report }: Pick<Given, 'output' | 'report'>,
   { terminal }: CommandContext,
 ): Promise<{ photos: string[]; targets: Target[]; format: OutputFormat | undefined }> {
   if (named.length > 0) {
-    const photos = await expandPhotos(named);
+    const photos = await expandPhotos(named, typeof report === 'object' ? report.text : undefined);
     return { photos, ...(await planTargets(photos, output)) };
   }
   await access(SAMPLE).catch(() => {
@@ -120,6 +128,7 @@ export const restoreCommand = defineCommand({
     'npm run restore -- photo.jpg --model upscale-2x --format png',
     'npm run restore -- photo.jpg --model repair --save-mask',
     'npm run restore -- photo.jpg --model repair --mask scratches.png',
+    'npm run restore -- photo.jpg --model onnx/codeformer --parameter weight=0.7',
     'npm run restore -- photo.jpg --server https://photos.example.org --token …',
   ],
   async run({ values, operands }, context) {
@@ -128,7 +137,7 @@ export const restoreCommand = defineCommand({
     const list = values['list-models'];
     const { photos, targets, format } = list
       ? { photos: [], targets: [], format: undefined }
-      : await plan(operands, values.output, context);
+      : await plan(operands, values, context);
     if (values.mask !== undefined && photos.length > 1) throw new UsageError('--mask is for one photo.');
     const options = restorationOptions(values, format);
     const report =
@@ -151,9 +160,9 @@ export const restoreCommand = defineCommand({
     if (values.model !== undefined) await checkModel(client, values.model, signal);
     const { maxUploadBytes } = (await client.execute(SERVER, {}, signal)).configuration;
     const { model: modelId, mask, compare, 'save-mask': saveMask, force } = values;
-    const settings = { modelId, options, mask, maxUploadBytes, compare, saveMask, force };
+    const chosen = { modelId, options, mask, maxUploadBytes, compare, saveMask, force };
 
-    const { items, exit } = await restoreAll(client, photos, targets, settings, { terminal, signal });
+    const { items, exit } = await restoreAll(client, photos, targets, chosen, { terminal, signal });
     if (report !== undefined) {
       terminal.status('Writing the report …');
       const { writeReport } = await import('./report/write.ts');

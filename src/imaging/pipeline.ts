@@ -2,7 +2,7 @@ import type { Repair } from './damage-mask.ts';
 import { createHarmGate, type Effect, type HarmGate } from './gate/gate.ts';
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
-import type { Nets, Quality } from './nets.ts';
+import type { Nets, PictureNet, Quality } from './nets.ts';
 import type { PixelPool } from './pixels/pool.ts';
 import { NoPicture } from './no-picture.ts';
 import { createRaster, type Raster } from './raster.ts';
@@ -23,7 +23,7 @@ export const RESTORATION_STAGES = [
 export type RestorationStage = (typeof RESTORATION_STAGES)[number];
 
 export interface StepOptions {
-  /** 0 leaves the photo as it is, 1 is the full effect. */
+  /** 0 leaves the photo as it is, or enlarges it plainly; 1 is the full effect. */
   readonly strength: number;
   /** How many times larger each side becomes. */
   readonly upscale: 1 | 2 | 4;
@@ -46,6 +46,8 @@ export type StepPlan =
       readonly weight: number;
       /** One plain sentence for the person whose photo it is. */
       readonly reason: string;
+      /** What does the work where it is a net; the step sees it as `context.net`, whatever has become of the others since. */
+      readonly net?: PictureNet | undefined;
       /** The owner said where and that it is to be done, so that the gate does not ask how much of the photo it covers. */
       readonly demanded?: boolean;
     };
@@ -55,12 +57,13 @@ export interface StepContext {
   /** Share of this step's own work that is done, 0–1. */
   readonly onProgress: (done: number) => void;
   readonly pixels: PixelPool;
-  readonly nets: Nets;
   /** Of the photo before the first step. */
   readonly measurements: Measurements;
   readonly options: StepOptions;
   /** What `plan` settled on. */
   readonly strength: number;
+  /** The net that `plan` settled on; absent = the classical way. */
+  readonly net?: PictureNet | undefined;
 }
 
 /** What a step has done where the raster alone does not say it. */
@@ -129,15 +132,15 @@ export async function runPipeline(
   input: Raster,
   { signal, onProgress, pixels, nets, measurements, options }: PipelineOptions,
 ): Promise<GatedResult> {
-  const context = { signal, pixels, nets, measurements, options };
+  const context = { signal, pixels, measurements, options };
   const works = steps.map((step): PlannedWork => {
     const plan = step.plan(measurements, options, nets);
-    const strength = plan.run ? plan.strength : 0;
+    const { strength, net } = plan.run ? plan : { strength: 0 };
     const effect = effectOf(step, measurements);
     const factor = effect === 'size' ? options.upscale : 1;
     const run: PlannedWork['run'] = async (raster, tell) => {
       try {
-        return await step.run(raster, { ...context, onProgress: tell, strength });
+        return await step.run(raster, { ...context, onProgress: tell, strength, net });
       } catch (error) {
         if (error instanceof NoPicture) return uselessOf(error, raster, factor);
         throw error;

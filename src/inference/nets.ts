@@ -35,7 +35,7 @@ export interface OwnNetsOptions {
   readonly folder?: string;
   /** False: as if there were none. Default true. */
   readonly use?: boolean;
-  /** Load them now, and again whenever idle memory was given back. Default: when a photo needs them. */
+  /** Load them now, and again whenever their memory was given back after a photo. Default: when a photo needs them. */
   readonly warmUp?: boolean;
   /** The module that runs nets. Default `onnxruntime-node`. */
   readonly runtime?: string;
@@ -83,9 +83,7 @@ export async function openNets({
     threads,
     idleMs,
     ...(script !== undefined && { script }),
-    onIdle: () => {
-      if (warmUp) void tryAll();
-    },
+    ...(warmUp && { reload: () => void tryAll() }),
   });
 
   function refuse(net: OwnNet, why: string): string {

@@ -27,8 +27,11 @@ export interface InferenceThreadOptions extends ThreadOptions {
   /** An idle thread is ended after so many milliseconds, and with it all memory that nets took. */
   readonly idleMs: number;
   readonly script?: URL;
-  /** After an idle thread was ended. */
-  readonly onIdle?: () => void;
+  /**
+   * After an idle thread was ended, to load nets again. With it a thread that has only loaded nets is left as it is: it would
+   * be ended and filled again for ever.
+   */
+  readonly reload?: () => void;
 }
 
 interface Pending {
@@ -44,18 +47,21 @@ export function createInferenceThread({
   threads,
   idleMs,
   script = new URL('./thread.ts', import.meta.url),
-  onIdle,
+  reload,
 }: InferenceThreadOptions): InferenceThread {
   let worker: Worker | undefined;
   let pending: Pending = { loads: new Map(), jobs: new Map() };
   let resting: NodeJS.Timeout | undefined;
   let nextId = 1;
+  /** Whether the thread has had a job. */
+  let worked = false;
   let closed = false;
 
   const idle = (): boolean => pending.jobs.size === 0 && pending.loads.size === 0;
 
   function start(): Worker {
     // No flags of the parent: a worker refuses some of them (`--input-type`), and needs none.
+    worked = false;
     const started = new Worker(script, { execArgv: [], workerData: { runtime, threads } satisfies ThreadOptions });
     started.on('message', (message: FromThread) => hear(message));
     started.on('error', (error) => lose(started, error));
@@ -74,6 +80,7 @@ export function createInferenceThread({
   function rest(): void {
     if (!idle() || worker === undefined) return;
     worker.unref();
+    if (reload !== undefined && !worked) return;
     clearTimeout(resting);
     resting = setTimeout(() => void endIdle(), idleMs).unref();
   }
@@ -83,7 +90,7 @@ export function createInferenceThread({
     worker = undefined;
     await ended?.terminate();
     collectGarbage();
-    if (!closed) onIdle?.();
+    if (!closed) reload?.();
   }
 
   function hear(message: FromThread): void {
@@ -139,6 +146,7 @@ export function createInferenceThread({
       const whole: NetJob = { ...job, id: nextId++ };
       pending.jobs.set(whole.id, { job: whole, onTile, settle: resolve });
       send({ job: whole });
+      worked = true;
       return promise;
     },
 

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { ConfigError } from '../config.ts';
-import { CAPABILITIES, MODEL_OPTIONS, type Capability } from '../providers/provider.ts';
+import {
+  CAPABILITIES,
+  MODEL_OPTIONS,
+  type Capability,
+  type Provider,
+  type ProviderModel,
+} from '../providers/provider.ts';
 import type { Model, ParameterSchema } from './model.ts';
 import { checkParameter } from './options.ts';
 
@@ -49,9 +55,9 @@ const entrySchema = z
     model: z.string().min(1).max(500),
     capability: capability.optional(),
     category: capability.optional(),
-    description: z.string().max(2000).default(''),
+    description: z.string().max(2000).optional(),
     parameters: parameters.default({}),
-    options: z.array(z.enum(MODEL_OPTIONS)).default([]),
+    options: z.array(z.enum(MODEL_OPTIONS)).optional(),
     tags: z.array(z.string()).default([]),
     version: z.string().default('1'),
     licence: z.string().optional(),
@@ -63,36 +69,67 @@ const entrySchema = z
     message: 'is missing',
   });
 
-function toModel(entry: z.infer<typeof entrySchema>): Model {
+type Entry = z.infer<typeof entrySchema>;
+
+/** What an entry may leave out, of a model that nothing is known of. */
+const UNKNOWN: Pick<Model, 'description' | 'options' | 'upscales' | 'bytesPerPixel' | 'licence' | 'parameters'> = {
+  description: '',
+  options: [],
+  upscales: [1],
+  bytesPerPixel: { input: 8, output: 8 },
+  licence: null,
+  parameters: {},
+};
+
+/** @param base the model of the provider that it stands for: what the entry leaves out is as there. */
+function toModel(entry: Entry, base: ProviderModel | undefined): Model {
   const named = Object.entries(entry.parameters);
   const fixed = Object.fromEntries(named.filter(([, value]) => !isSchema(value)));
   const schemas = Object.fromEntries(named.filter((pair): pair is [string, ParameterSchema] => isSchema(pair[1])));
-  const scale = Number(fixed['scale'] ?? fixed['upscale'] ?? 1);
+  const usual = base ?? UNKNOWN;
+  const inherited = Object.entries<ParameterSchema>(usual.parameters ?? {}).filter(
+    ([name]) => !Object.hasOwn(fixed, name),
+  );
+  const scale = Number(fixed['scale'] ?? fixed['upscale']);
   return {
     id: entry.id,
     name: entry.name,
-    description: entry.description,
+    description: entry.description ?? usual.description,
     capability: entry.capability ?? entry.category ?? 'ENHANCE',
     provider: entry.provider,
     model: entry.model,
     fixedParameters: fixed,
-    parameters: schemas,
-    options: entry.options,
-    upscales: [Number.isFinite(scale) && scale >= 1 ? scale : 1],
-    bytesPerPixel: { input: 8, output: 8 },
+    parameters: { ...Object.fromEntries(inherited), ...schemas },
+    options: entry.options ?? usual.options,
+    upscales: Number.isFinite(scale) && scale >= 1 ? [scale] : usual.upscales,
+    bytesPerPixel: usual.bytesPerPixel,
     tags: entry.tags,
     version: entry.version,
-    licence: entry.licence ?? null,
+    licence: entry.licence ?? usual.licence,
     requires: entry.requires,
   };
 }
 
+/** What is wrong with the fixed values, each by what the provider says of that parameter. */
+function misfits({ id, parameters: given }: Entry, base: ProviderModel | undefined): string[] {
+  return Object.entries(base?.parameters ?? {}).flatMap(([name, schema]) => {
+    if (!Object.hasOwn(given, name) || isSchema(given[name])) return [];
+    try {
+      checkParameter(name, given[name], schema);
+      return [];
+    } catch (error) {
+      return [`MODELS_CONFIG: ${id}: parameters.${name}: ${(error as Error).message}`];
+    }
+  });
+}
+
 /**
- * The models of MODELS_CONFIG: JSON text, or the path of a JSON file; one entry or an array of them.
+ * The models of MODELS_CONFIG: JSON text, or the path of a JSON file; one entry or an array of them. One that stands for a model
+ * which its provider brings along takes what that takes and costs what that costs, unless it says otherwise.
  *
  * @throws ConfigError that names each wrong field, each with the id of its entry.
  */
-export function readCustomModels(source: string | undefined): Model[] {
+export function readCustomModels(source: string | undefined, providers: readonly Provider[] = []): Model[] {
   if (source === undefined || source.trim() === '') return [];
   let parsed: unknown;
   try {
@@ -106,7 +143,13 @@ export function readCustomModels(source: string | undefined): Model[] {
   for (const [index, entry] of entries.entries()) {
     const result = entrySchema.safeParse(entry);
     if (result.success) {
-      if (result.data.enabled) models.push(toModel(result.data));
+      const { data } = result;
+      const base = providers
+        .find(({ id }) => id === data.provider)
+        ?.models()
+        .find(({ name }) => name === data.model);
+      problems.push(...misfits(data, base));
+      if (data.enabled) models.push(toModel(data, base));
       continue;
     }
     const id = (entry as { id?: unknown } | null)?.id;

@@ -40,7 +40,7 @@ const FindingRef = builder.objectRef<Finding>('Finding').implement({
 });
 
 const RecommendedStepRef = builder.objectRef<RecommendedStep>('RecommendedStep').implement({
-  description: 'A step that the default model would run.',
+  description: 'A step that the model `auto` would run.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'As in the report of a restoration.' }),
     strength: t.exposeFloat('strength', { description: '0 to 1.' }),
@@ -75,7 +75,8 @@ const DiagnosisRef = builder.objectRef<Diagnosis>('Diagnosis').implement({
       monochrome: finding('MONOCHROME'),
       recommended: t.field({
         type: [RecommendedStepRef],
-        description: 'What the default model would do, in this order; empty = it would leave the photo as it is.',
+        description:
+          'What the model `auto` would do at full strength, in this order, whatever DEFAULT_MODEL says; empty = it would leave the photo as it is.',
         resolve: ({ data }) => [...data.recommended],
       }),
     };

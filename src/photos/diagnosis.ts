@@ -48,7 +48,7 @@ export function createDiagnoses(deps: {
   nets: Nets;
   decoding: Gate;
   limits: ImageLimits;
-  /** What the default model would do by these measurements. */
+  /** What the model `auto` would do by these measurements: another one, set as DEFAULT_MODEL, may know no plan. */
   plan: (measurements: Measurements, nets: Nets) => readonly StepReport[];
   now: () => number;
 }) {

@@ -35,7 +35,7 @@ export const PhotoEntity = defineEntity({
 });
 export type Photo = InferEntity<typeof PhotoEntity>;
 
-/** A step that the default model would run. */
+/** A step that the model `auto` would run. */
 export interface RecommendedStep {
   readonly name: string;
   /** 0–1. */

@@ -55,7 +55,7 @@ export interface ProviderModel {
 }
 
 export interface RestoreOptions {
-  /** 0–1: 0 is the photo as it came, 1 the full effect. Default 1. */
+  /** 0–1: 0 is the photo as it came, plainly enlarged where that was asked for; 1 the full effect. Default 1. */
   readonly strength?: number;
   /** How many times larger each side becomes. Default: the model's first. */
   readonly upscale?: 1 | 2 | 4;

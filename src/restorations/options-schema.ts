@@ -63,7 +63,10 @@ export const OptionsRef = builder.objectRef<RestorationOptions>('RestorationOpti
 export const OptionsInput = builder.inputType('RestorationOptionsInput', {
   description: 'How to restore. Everything has a default; what a model does not take is refused.',
   fields: (t) => ({
-    strength: t.float({ description: '0 leaves the photo as it is, 1 is the full effect (default).' }),
+    strength: t.float({
+      description:
+        '0 leaves the photo as it is, 1 is the full effect (default). The size does not depend on it: at 0 an enlargement is a plain one.',
+    }),
     upscale: t.int({
       description: 'How many times longer each side becomes: 1, 2 or 4, as far as the model takes it.',
     }),

@@ -18,7 +18,7 @@ type Documents = {
     "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n": typeof types.StartGuestSessionDocument,
     "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n": typeof types.LogoutDocument,
     "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n  }\n": typeof types.ServerDocument,
-    "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n        examining\n        note\n      }\n    }\n  }\n": typeof types.ModelsDocument,
+    "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      parameters\n      status {\n        available\n        reason\n        examining\n        note\n      }\n    }\n  }\n": typeof types.ModelsDocument,
     "\n  query ModelStatuses {\n    models {\n      id\n      status {\n        available\n        examining\n        reason\n      }\n    }\n  }\n": typeof types.ModelStatusesDocument,
     "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": typeof types.RestorePhotoDocument,
     "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": typeof types.FollowRestorationDocument,
@@ -29,7 +29,7 @@ const documents: Documents = {
     "\n  mutation StartGuestSession {\n    startGuestSession {\n      token\n    }\n  }\n": types.StartGuestSessionDocument,
     "\n  mutation Logout {\n    logout {\n      sessionId\n    }\n  }\n": types.LogoutDocument,
     "\n  query Server {\n    configuration {\n      maxUploadBytes\n    }\n  }\n": types.ServerDocument,
-    "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n        examining\n        note\n      }\n    }\n  }\n": types.ModelsDocument,
+    "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      parameters\n      status {\n        available\n        reason\n        examining\n        note\n      }\n    }\n  }\n": types.ModelsDocument,
     "\n  query ModelStatuses {\n    models {\n      id\n      status {\n        available\n        examining\n        reason\n      }\n    }\n  }\n": types.ModelStatusesDocument,
     "\n  mutation RestorePhoto($input: RestorePhotoInput!) {\n    restorePhoto(input: $input) {\n      photo {\n        format\n        width\n        height\n      }\n      restoration {\n        id\n      }\n    }\n  }\n": types.RestorePhotoDocument,
     "\n  subscription FollowRestoration($id: ID!) {\n    restorationUpdated(id: $id) {\n      status\n      stage\n      percent\n      etaSeconds\n      restoration {\n        url(download: true)\n        format\n        width\n        height\n        bytes\n        sha256\n        durationMs\n        error {\n          code\n          message\n        }\n      }\n    }\n  }\n": types.FollowRestorationDocument,
@@ -52,7 +52,7 @@ export function graphql(source: "\n  query Server {\n    configuration {\n      
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      status {\n        available\n        reason\n        examining\n        note\n      }\n    }\n  }\n"): typeof import('./graphql.ts').ModelsDocument;
+export function graphql(source: "\n  query Models {\n    models {\n      id\n      name\n      capability\n      description\n      isDefault\n      options\n      upscales\n      parameters\n      status {\n        available\n        reason\n        examining\n        note\n      }\n    }\n  }\n"): typeof import('./graphql.ts').ModelsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -132,7 +132,7 @@ export type RestorationOptionsInput = {
   quality?: Quality | null | undefined;
   /** Whether scratches and dust are looked for. Default AUTO. */
   repair?: Repair | null | undefined;
-  /** 0 leaves the photo as it is, 1 is the full effect (default). */
+  /** 0 leaves the photo as it is, 1 is the full effect (default). The size does not depend on it: at 0 an enlargement is a plain one. */
   strength?: number | null | undefined;
   /** How many times longer each side becomes: 1, 2 or 4, as far as the model takes it. */
   upscale?: number | null | undefined;
@@ -204,7 +204,7 @@ export type ServerQuery = { configuration: { maxUploadBytes: number } };
 export type ModelsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, status: { available: boolean, reason: string | null, examining: boolean, note: string | null } }> };
+export type ModelsQuery = { models: Array<{ id: string, name: string, capability: Capability, description: string, isDefault: boolean, options: Array<string>, upscales: Array<number>, parameters: Record<string, unknown>, status: { available: boolean, reason: string | null, examining: boolean, note: string | null } }> };
 
 export type ModelStatusesQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -289,6 +289,7 @@ export const ModelsDocument = new TypedDocumentString(`
     isDefault
     options
     upscales
+    parameters
     status {
       available
       reason

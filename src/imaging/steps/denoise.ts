@@ -93,10 +93,10 @@ export const denoise: Step = {
     const net = nets.find('restore', quality);
     const seen = net === undefined ? seenPlainly(measurements) : seenByNet(measurements);
     if (seen.evidence < LEAST) return { run: false, reason: seen.reason };
-    return { run: true, strength: seen.evidence * strength, weight: net?.cost ?? 550, reason: seen.reason };
+    return { run: true, strength: seen.evidence * strength, weight: net?.cost ?? 550, reason: seen.reason, net };
   },
   async run(source, context) {
-    const net = context.nets.find('restore', context.options.quality ?? 'BALANCED');
+    const { net } = context;
     return net === undefined ? shrink(source, context) : askNet(net, source, context);
   },
 };

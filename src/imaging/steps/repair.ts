@@ -42,11 +42,12 @@ const createRepair = (chosen: boolean): Step => ({
       strength: 1,
       weight: costOfFinding(net, measurements, quality) + COST_OF_FILLING,
       reason: 'Scratches and dust are looked for.',
+      net,
     };
   },
 
   async run(source, context) {
-    const { options, nets, signal, onProgress } = context;
+    const { options, net, signal, onProgress } = context;
     const fill = (mask: Raster, from: number): Promise<Raster> =>
       fillMasked(source, mask, {
         pixels: context.pixels,
@@ -57,7 +58,6 @@ const createRepair = (chosen: boolean): Step => ({
     if (options.mask !== undefined) {
       return { raster: await fill(options.mask, 0), mask: options.mask };
     }
-    const net = nets.find('mask', options.quality ?? 'BALANCED');
     const found = await findDamage(source, net, { ...context, onProgress: (done) => onProgress(done * FINDING) });
     if (found === undefined) return { raster: source, ran: false, reason: 'No scratches and no dust were found.' };
     const most = MOST_DAMAGE[net === undefined ? 'classical' : options.repair === 'FORCE' ? 'FORCE' : 'AUTO'];

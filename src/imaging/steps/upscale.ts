@@ -5,17 +5,23 @@ import { createRaster, hasAlpha, type Raster } from '../raster.ts';
 /** Unsharp mask after the enlargement, per factor of two: σ in pixels of the result, and how much of it is added. */
 const SIGMA = 1.2;
 const AMOUNT = 0.5;
+/** Milliseconds per megapixel of the result. */
+const COST_OF_LANCZOS = 150;
 
+type Factor = 2 | 4;
+
+/** @param strength of the mask; 0 is the plain enlargement. */
 async function byLanczos(
   source: Raster,
-  factor: 2 | 4,
+  factor: Factor,
+  strength: number,
   { pixels, signal, onProgress }: Pick<StepContext, 'pixels' | 'signal' | 'onProgress'>,
 ): Promise<Raster> {
   const width = source.width * factor;
   const height = source.height * factor;
   const target = createRaster({ ...source, width, height });
-  const sigma = (SIGMA * factor) / 2;
-  await pixels.run('upscale', { source, target, factor, sigma, amount: AMOUNT }, { width, height, signal, onProgress });
+  const input = { source, target, factor, sigma: (SIGMA * factor) / 2, amount: AMOUNT * strength };
+  await pixels.run('upscale', input, { width, height, signal, onProgress });
   return target;
 }
 
@@ -45,7 +51,7 @@ async function byNet(net: PictureNet, source: Raster, context: StepContext): Pro
   const large = { ...source, width: source.width * factor, height: source.height * factor };
   const turns = TURNS[options.quality ?? 'BALANCED'];
   const target = hasAlpha(source)
-    ? await byLanczos(source, factor, { ...context, onProgress: () => {} })
+    ? await byLanczos(source, factor, 1, { ...context, onProgress: () => {} })
     : createRaster(large);
   const part = (pass: number) => (done: number) => onProgress((pass + done) / (turns.length + 1));
   await net.run(source, target, { controls: {}, signal, onProgress: part(0) });
@@ -62,30 +68,58 @@ async function byNet(net: PictureNet, source: Raster, context: StepContext): Pro
   return target;
 }
 
-/** Makes each side two or four times as long: with a net where there is one, else Lanczos-3 and a mask against its softness. */
+/** ×4 is twice ×2 where the net makes ×2, the second time on four times as many pixels. */
+async function byNetWhole(net: PictureNet, source: Raster, factor: Factor, context: StepContext): Promise<Raster> {
+  if (net.scale === factor) return byNet(net, source, context);
+  const { onProgress } = context;
+  const twice = await byNet(net, source, { ...context, onProgress: (done) => onProgress(done / 5) });
+  return byNet(net, twice, { ...context, onProgress: (done) => onProgress((1 + 4 * done) / 5) });
+}
+
+/** As `byNetWhole`, mixed with the plain enlargement. */
+async function byNetPartly(net: PictureNet, source: Raster, factor: Factor, context: StepContext): Promise<Raster> {
+  const { strength, options, pixels, signal, onProgress } = context;
+  const costs = { net: costOfNet(net, factor, options.quality), plain: costOfLanczos(factor) };
+  const share = costs.net / (costs.net + costs.plain);
+  const made = await byNetWhole(net, source, factor, { ...context, onProgress: (done) => onProgress(done * share) });
+  const rest = (done: number): void => onProgress(share + (1 - share) * done);
+  const plain = await byLanczos(source, factor, 0, { ...context, onProgress: rest });
+  const { width, height } = made;
+  // In its place, since a third picture of this size would be much memory.
+  const mixture = { a: plain, b: made, target: made, share: strength };
+  await pixels.run('mix', mixture, { width, height, tileWidth: 1024, signal });
+  return made;
+}
+
+/** Milliseconds per megapixel of the source. */
+const costOfLanczos = (factor: Factor): number => COST_OF_LANCZOS * factor ** 2;
+
+/** The same of a net with all its passes. */
+function costOfNet({ scale, cost }: PictureNet, factor: Factor, quality: Quality = 'BALANCED'): number {
+  return (scale === factor ? cost : cost * 5) * (TURNS[quality].length + 1);
+}
+
+/**
+ * Makes each side two or four times as long: with a net where there is one, else Lanczos-3 and a mask against its softness. The
+ * strength says how much of that is in the result; the rest is Lanczos-3 alone.
+ */
 export const upscale: Step = {
   name: 'upscale',
   stage: 'UPSCALING',
-  plan(_measurements, { upscale: factor, quality = 'BALANCED' }, nets) {
+  plan(_measurements, { upscale: factor, strength, quality = 'BALANCED' }, nets) {
     if (factor === 1) return { run: false, reason: 'No enlargement was asked for.' };
-    const net = nets.find('upscale', quality);
-    // ×4 is twice ×2, the second time on four times as many pixels.
-    const cost = net && (net.scale === factor ? net.cost : net.cost * 5);
-    return {
-      run: true,
-      strength: 1,
-      weight: cost === undefined ? 150 * factor ** 2 : cost * (TURNS[quality].length + 1),
-      reason: `Enlarged ×${factor}, as asked for.`,
-    };
+    const reason = `Enlarged ×${factor}, as asked for.`;
+    const found = strength === 0 ? undefined : nets.find('upscale', quality);
+    const net = found === undefined || found.scale === 1 || found.scale > factor ? undefined : found;
+    if (net === undefined) return { run: true, strength, weight: costOfLanczos(factor), reason };
+    const weight = costOfNet(net, factor, quality) + (strength === 1 ? 0 : costOfLanczos(factor));
+    return { run: true, strength, weight, reason, net };
   },
   async run(source, context) {
-    const { options, nets, onProgress } = context;
+    const { options, net, strength } = context;
     const factor = options.upscale;
     if (factor === 1) return source;
-    const net = nets.find('upscale', options.quality ?? 'BALANCED');
-    if (net === undefined || net.scale === 1 || net.scale > factor) return byLanczos(source, factor, context);
-    if (net.scale === factor) return byNet(net, source, context);
-    const twice = await byNet(net, source, { ...context, onProgress: (done) => onProgress(done / 5) });
-    return byNet(net, twice, { ...context, onProgress: (done) => onProgress((1 + 4 * done) / 5) });
+    if (net === undefined) return byLanczos(source, factor, strength, context);
+    return (strength === 1 ? byNetWhole : byNetPartly)(net, source, factor, context);
   },
 };
