@@ -2,9 +2,11 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { queryObjects } from 'node:v8';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { createRaster } from '../src/imaging/raster.ts';
+import { createModelProcess } from '../src/inference/foreign/process.ts';
 import { createForeignRunner, type ForeignRunner, type Problem } from '../src/inference/foreign/runner.ts';
 import { createTurns } from '../src/inference/foreign/turns.ts';
 import { createLog } from '../src/log.ts';
@@ -149,5 +151,32 @@ describe('one model at a time', () => {
     const turns = createTurns();
     await expect(turns.run('job', signal, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await turns.run('examination', signal, async () => 'yes')).toBe('yes');
+  });
+});
+
+describe('the process of a model', () => {
+  async function start() {
+    const folder = await folderWith('denoise');
+    const { path, manifest } = await modelOf(folder, 'denoise');
+    const own = createModelProcess({
+      path,
+      manifest,
+      executionProviders: ['cpu'],
+      limits,
+    });
+    onTestFinished(() => own.kill());
+    return own;
+  }
+  const source = createRaster({ width: 8, height: 8, channels: 3, depth: 8 });
+  const job = { source, strength: 1, parameters: {}, signal };
+
+  it('keeps nothing of the pictures it has done', async () => {
+    class Mark {
+      readonly of = 'a picture';
+    }
+    const own = await start();
+    await own.open(signal);
+    for (let i = 0; i < 40; i++) await own.run({ ...job, onTile: Object.assign(() => {}, { mark: new Mark() }) });
+    expect(queryObjects(Mark, { format: 'count' })).toBeLessThan(3);
   });
 });

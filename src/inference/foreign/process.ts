@@ -97,7 +97,9 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
   const ended = Promise.withResolvers<void>();
   let alive = true;
   let said = '';
+  /** Of the conversation under way. */
   let listener: ((reply: Reply) => void) | undefined;
+  let onLoss: (() => void) | undefined;
 
   child.on('error', (error) => {
     said = `${said}\n${error.message}`;
@@ -119,6 +121,7 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
   function buried(): void {
     alive = false;
     ended.resolve();
+    onLoss?.();
   }
 
   /** Why it ended by itself. */
@@ -174,7 +177,7 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
         reject(error as Error);
       }
     };
-    void ended.promise.then(() => reject(lost()));
+    onLoss = () => reject(lost());
     try {
       if (!alive) throw lost();
       child.send(request, () => {});
@@ -182,7 +185,7 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      listener = undefined;
+      listener = onLoss = undefined;
     }
   }
 
