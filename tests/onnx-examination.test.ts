@@ -1,10 +1,11 @@
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
+import { readConfig } from '../src/config.ts';
 import { createRaster } from '../src/imaging/raster.ts';
 import { createModelProcess } from '../src/inference/foreign/process.ts';
 import { createForeignRunner, type ForeignRunner, type Problem } from '../src/inference/foreign/runner.ts';
@@ -155,7 +156,7 @@ describe('one model at a time', () => {
 });
 
 describe('the process of a model', () => {
-  async function start() {
+  async function start(environment?: Record<string, string>) {
     const folder = await folderWith('denoise');
     const { path, manifest } = await modelOf(folder, 'denoise');
     const own = createModelProcess({
@@ -163,6 +164,7 @@ describe('the process of a model', () => {
       manifest,
       executionProviders: ['cpu'],
       limits,
+      environment,
     });
     onTestFinished(() => own.kill());
     return own;
@@ -178,5 +180,15 @@ describe('the process of a model', () => {
     await own.open(signal);
     for (let i = 0; i < 40; i++) await own.run({ ...job, onTile: Object.assign(() => {}, { mark: new Mark() }) });
     expect(queryObjects(Mark, { format: 'count' })).toBeLessThan(3);
+  });
+
+  it('has of the environment what finds the libraries of a device, and nothing else', async () => {
+    const { modelEnvironment: environment } = readConfig({ LD_LIBRARY_PATH: '/opt/cuda', JWT_SECRET: 'x'.repeat(32) });
+    const others = new Set(await modelProcesses());
+    await (await start(environment)).open(signal);
+    const [id] = (await modelProcesses()).filter((one) => !others.has(one));
+    const given = (await readFile(`/proc/${id}/environ`, 'utf8')).split('\0').filter(Boolean);
+    // Node's own channel to it goes by these.
+    expect(given.filter((one) => !one.startsWith('NODE_CHANNEL_'))).toEqual(['LD_LIBRARY_PATH=/opt/cuda']);
   });
 });

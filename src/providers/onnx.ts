@@ -29,6 +29,8 @@ export interface OnnxOptions {
   readonly pixels?: PixelPool;
   /** Tried in this order, the CPU always last. Default: the CPU. */
   readonly executionProviders?: readonly ExecutionProvider[];
+  /** Variables of the environment that a model's process is given. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Pixels of the largest result. Default 100 million. */
   readonly maxResultPixels?: number;
   /** What decoding waits for, weighed in bytes. Default: nothing. */
@@ -56,8 +58,8 @@ function halfOfMemory(): number {
 export async function createOnnxProvider(options: OnnxOptions): Promise<Provider> {
   const { folder, allowRestricted, executionProviders = ['cpu'], maxResultPixels = 100e6, decoding, log } = options;
   const limits = { memory: halfOfMemory(), loadMs: 120_000, tileMs: 180_000, ...options.limits };
-  const { idleMs, retryMs = 60_000, pixels = createPixelPool() } = options;
-  const runner = createForeignRunner({ executionProviders, limits, idleMs, log });
+  const { idleMs, environment, retryMs = 60_000, pixels = createPixelPool() } = options;
+  const runner = createForeignRunner({ executionProviders, environment, limits, idleMs, log });
   const entries = new Map((await readShelf(folder, allowRestricted)).map((entry) => [entry.name, entry]));
   const closing = new AbortController();
   const problemOf = createExaminations({ runner, retryMs, closing: closing.signal, log });

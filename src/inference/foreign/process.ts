@@ -33,6 +33,8 @@ export interface OpenOptions {
   /** What finds faces for it. */
   readonly detector?: OpenRequest['detector'];
   readonly executionProviders: readonly ExecutionProvider[];
+  /** All that the process has of it. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly limits: Limits;
 }
 
@@ -76,12 +78,12 @@ export interface ModelProcess {
   kill(): Promise<void>;
 }
 
-function start(memory: number, folder: string): ChildProcess {
+function start(memory: number, folder: string, env: Readonly<Record<string, string>>): ChildProcess {
   const command = [process.execPath, '--no-warnings', CHILD];
   const limited = PRLIMIT === undefined ? command : [PRLIMIT, `--data=${memory}`, '--core=0', '--', ...command];
   const [file = '', ...args] = limited;
-  // Nothing of the service's environment: no secret in it is any business of a model's.
-  return spawn(file, args, { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'] });
+  // Not the service's environment: no secret in it is any business of a model's.
+  return spawn(file, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'] });
 }
 
 function failureFrom({ code, reason }: Extract<Reply, { kind: 'failed' }>): Error {
@@ -92,8 +94,8 @@ function failureFrom({ code, reason }: Extract<Reply, { kind: 'failed' }>): Erro
 
 /** Starts a process for a model; `open` loads it. */
 export function createModelProcess(options: OpenOptions): ModelProcess {
-  const { path, manifest, detector, executionProviders, limits } = options;
-  const child = start(limits.memory, dirname(path));
+  const { path, manifest, detector, executionProviders, environment = {}, limits } = options;
+  const child = start(limits.memory, dirname(path), environment);
   const ended = Promise.withResolvers<void>();
   let alive = true;
   let said = '';

@@ -16,6 +16,8 @@ export interface ForeignModel {
 
 export interface RunnerOptions {
   readonly executionProviders: readonly ExecutionProvider[];
+  /** All that a model's process has of it. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly limits: Limits;
   /** A process without work is ended after so long, in milliseconds. Default 60,000. */
   readonly idleMs?: number | undefined;
@@ -50,6 +52,7 @@ export interface ForeignRunner {
 
 export function createForeignRunner({
   executionProviders,
+  environment,
   limits,
   idleMs = 60_000,
   log,
@@ -68,6 +71,7 @@ export function createForeignRunner({
       manifest,
       detector: detector && { path: detector.path, manifest: detector.manifest },
       executionProviders,
+      environment,
       limits,
     });
     processes.add(process);
