@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { readConfig } from '../src/config.ts';
 import { createRaster } from '../src/imaging/raster.ts';
+import { explained } from '../src/inference/foreign/model.ts';
 import { createModelProcess } from '../src/inference/foreign/process.ts';
 import { createForeignRunner, type ForeignRunner, type Problem } from '../src/inference/foreign/runner.ts';
 import { createTurns } from '../src/inference/foreign/turns.ts';
@@ -21,7 +22,8 @@ import { until } from './helpers/service.ts';
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const { signal } = new AbortController();
-const limits = { memory: 4e9, loadMs: 60_000, tileMs: 60_000 };
+const limits = { memory: 4e9, loadMs: 60_000, probeMs: 60_000, tileMs: 60_000 };
+const onTile = (): void => {};
 
 async function folderWith(...models: string[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'heirloom-examination-'));
@@ -105,6 +107,14 @@ describe('what an examination has found', () => {
   });
 });
 
+it.each([
+  ['CUDNN failure 4: CUDNN_STATUS_INTERNAL_ERROR ; GPU=0', 'PROVIDER_UNAVAILABLE'],
+  ['CUDA failure 2: out of memory ; GPU=0', 'INSUFFICIENT_MEMORY'],
+  ["Non-zero status code returned while running Reshape node. Name:''", 'PROVIDER_REJECTED'],
+])('of what the runtime says, only what is of the model counts against it: %s', (text, code) => {
+  expect(explained(new Error(text)).code).toBe(code);
+});
+
 describe('one model at a time', () => {
   it('while another one is examined', async () => {
     const folder = await folderWith('denoise', 'esrgan-2x');
@@ -156,12 +166,12 @@ describe('one model at a time', () => {
 });
 
 describe('the process of a model', () => {
-  async function start(environment?: Record<string, string>) {
+  async function start(described = true, environment?: Record<string, string>) {
     const folder = await folderWith('denoise');
     const { path, manifest } = await modelOf(folder, 'denoise');
     const own = createModelProcess({
       path,
-      manifest,
+      manifest: described ? manifest : undefined,
       executionProviders: ['cpu'],
       limits,
       environment,
@@ -185,10 +195,23 @@ describe('the process of a model', () => {
   it('has of the environment what finds the libraries of a device, and nothing else', async () => {
     const { modelEnvironment: environment } = readConfig({ LD_LIBRARY_PATH: '/opt/cuda', JWT_SECRET: 'x'.repeat(32) });
     const others = new Set(await modelProcesses());
-    await (await start(environment)).open(signal);
+    await (await start(true, environment)).open(signal);
     const [id] = (await modelProcesses()).filter((one) => !others.has(one));
     const given = (await readFile(`/proc/${id}/environ`, 'utf8')).split('\0').filter(Boolean);
     // Node's own channel to it goes by these.
     expect(given.filter((one) => !one.startsWith('NODE_CHANNEL_'))).toEqual(['LD_LIBRARY_PATH=/opt/cuda']);
+  });
+
+  it('says so when it is given a picture without a manifest, or before it is opened', async () => {
+    const begun = performance.now();
+    const own = await start(false);
+    await expect(own.run({ ...job, onTile })).rejects.toMatchObject({ message: 'The model was not opened.' });
+    const other = await start(false);
+    await other.open(signal);
+    await expect(other.run({ ...job, onTile })).rejects.toMatchObject({
+      code: 'PROVIDER_REJECTED',
+      message: expect.stringContaining('without a manifest'),
+    });
+    expect(performance.now() - begun).toBeLessThan(limits.tileMs / 2);
   });
 });

@@ -35,7 +35,7 @@ export interface OnnxOptions {
   readonly maxResultPixels?: number;
   /** What decoding waits for, weighed in bytes. Default: nothing. */
   readonly decoding?: Gate | undefined;
-  /** Default: half the machine's memory, 120 s for loading, 180 s for a tile. */
+  /** Default: half the machine's memory, 120 s for loading, 60 s for the picture a model is tried with, 180 s for a tile. */
   readonly limits?: Partial<Limits>;
   /** A model is examined again after trouble that may pass, in milliseconds, and later and later if it does not. Default 60,000. */
   readonly retryMs?: number;
@@ -57,7 +57,7 @@ function halfOfMemory(): number {
  */
 export async function createOnnxProvider(options: OnnxOptions): Promise<Provider> {
   const { folder, allowRestricted, executionProviders = ['cpu'], maxResultPixels = 100e6, decoding, log } = options;
-  const limits = { memory: halfOfMemory(), loadMs: 120_000, tileMs: 180_000, ...options.limits };
+  const limits = { memory: halfOfMemory(), loadMs: 120_000, probeMs: 60_000, tileMs: 180_000, ...options.limits };
   const { idleMs, environment, retryMs = 60_000, pixels = createPixelPool() } = options;
   const runner = createForeignRunner({ executionProviders, environment, limits, idleMs, log });
   const entries = new Map((await readShelf(folder, allowRestricted)).map((entry) => [entry.name, entry]));

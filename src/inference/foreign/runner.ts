@@ -35,7 +35,7 @@ export interface Problem {
 /** One model is at work at a time: it uses every core, and as much memory as all of them together may have here. */
 export interface ForeignRunner {
   /**
-   * Loads the model once, to see whether it can be used. Waits for jobs.
+   * Loads the model and has it answer a plain picture, to see whether it can be used. Waits for jobs.
    *
    * @returns undefined where it can. @throws the signal's reason.
    */
@@ -65,7 +65,11 @@ export function createForeignRunner({
   /** Running or waiting. */
   let jobCount = 0;
 
-  async function open({ path, manifest, detector }: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
+  async function open(
+    { path, manifest, detector }: ForeignModel,
+    signal: AbortSignal,
+    { isProbed = false } = {},
+  ): Promise<ModelProcess> {
     const process = createModelProcess({
       path,
       manifest,
@@ -78,6 +82,7 @@ export function createForeignRunner({
     try {
       const { notes } = await process.open(signal);
       for (const note of notes) log.warn({ model: manifest.name }, note);
+      if (isProbed) await process.probe(signal);
       return process;
     } catch (error) {
       // It is being ended already.
@@ -130,7 +135,7 @@ export function createForeignRunner({
         try {
           await clear();
           // Whoever asks about a model is likely to use it.
-          current = { model, process: await open(model, both) };
+          current = { model, process: await open(model, both, { isProbed: true }) };
           rest();
           return undefined;
         } catch (error) {
