@@ -16,6 +16,12 @@ export class ConfigError extends Error {
   }
 }
 
+/**
+ * What the processes of models are given of the environment: where the libraries of a device lie, and which device it is. Windows
+ * finds libraries by PATH, which libuv gives to every process there.
+ */
+const FOR_MODELS = ['LD_LIBRARY_PATH', 'CUDA_VISIBLE_DEVICES'] as const;
+
 type Table = typeof VARIABLES;
 type Values = { readonly [K in keyof Table]: Table[K] extends Variable<infer T> ? T : never };
 
@@ -27,6 +33,8 @@ export interface Config extends Omit<Values, 'databaseUrl' | 'storagePath' | 'mo
   readonly storagePath: string;
   /** Absolute folder of the operator's own models; it need not exist. */
   readonly modelsDir: string;
+  /** What the processes of those models are given of the environment. */
+  readonly modelEnvironment: Readonly<Record<string, string>>;
   readonly maxConcurrentPerSession: number;
   /** Bytes; 0 = no limit. */
   readonly maxUploadBytes: number;
@@ -104,6 +112,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     databasePath: resolve(databaseUrl?.replace(/^(sqlite|file):(\/\/)?/, '') ?? join(dataDir, 'heirloom.sqlite')),
     storagePath: resolve(storagePath ?? dataDir),
     modelsDir: resolve(modelsDir ?? join(dataDir, 'models')),
+    modelEnvironment: Object.fromEntries(FOR_MODELS.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     maxConcurrentPerSession: maxConcurrentPerSession ?? Math.max(1, rest.maxConcurrentUploadsPerSession),
     maxUploadBytes: rest.maxUploadMb * 1e6,
   });

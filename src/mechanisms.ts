@@ -109,7 +109,8 @@ export async function openMechanisms(config: Config, log: Log, stack: AsyncDispo
     provider.close?.(),
   );
   const { modelsDir: folder, allowNoncommercialModels: allowRestricted, executionProviders } = config;
-  const own = { pixels, folder, allowRestricted, executionProviders, maxResultPixels, decoding, log };
+  const { modelEnvironment: environment } = config;
+  const own = { pixels, folder, allowRestricted, executionProviders, environment, maxResultPixels, decoding, log };
   const onnx = stack.adopt(await createOnnxProvider(own), (provider) => provider.close?.());
   const unlimited = { maxSide: 0, maxDecodedBytes: Number.MAX_SAFE_INTEGER, allowedMimeTypes: [] };
   const mechanisms: Mechanisms = {

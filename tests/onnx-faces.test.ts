@@ -58,10 +58,11 @@ beforeAll(async () => {
   await putModel(folder, 'yunet-nan', nan);
   await putModel(folder, 'denoise');
   const face = { task: 'face', fixedSize: true, tile: { size: 64, overlap: 0 }, range: [-1, 1] };
-  for (const detector of ['yunet-nan', 'denoise', 'nobody']) {
+  await putModel(folder, 'yunet-open', { ...nan, tile: { size: 192, overlap: 0 } });
+  for (const detector of ['yunet-nan', 'yunet-open', 'denoise', 'nobody']) {
     await putModel(folder, 'gfpgan', { ...face, name: `by-${detector}`, detector });
   }
-  for (const model of ['constant', 'nan']) {
+  for (const model of ['constant', 'nan-bright']) {
     await putModel(folder, model, { ...face, name: `faces-${model}`, detector: 'yunet' });
   }
   provider = await open();
@@ -338,7 +339,7 @@ describe('a model for faces', () => {
     expect(grey.unchanged).toBe(true);
   });
 
-  it.each(['constant', 'nan'])('refuses the work of one that answers no face: %s', async (model) => {
+  it.each(['constant', 'nan-bright'])('refuses the work of one that answers no face: %s', async (model) => {
     const { unchanged, gate } = await restore(withFace, `faces-${model}`);
     expect([unchanged, gate.verdict]).toEqual([true, 'REFUSED']);
   });
@@ -358,6 +359,11 @@ describe('a model for faces', () => {
     expect(await reasonOf('by-denoise')).toMatch(/^denoise does not find faces/);
     expect(await reasonOf('yunet')).toMatch(/restores nothing itself/);
     await expect(restore(withFace, 'yunet')).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+  });
+
+  it('cannot be used with a detector that fails on a plain picture', async () => {
+    const { reason } = await provider.status(new AbortController().signal, 'by-yunet-open');
+    expect(reason).toMatch(/^gfpgan\.onnx cannot be used: its detector yunet-open\.onnx fails on a plain grey picture/);
   });
 
   it('cannot be used with a detector whose file is another one, or is none', async () => {

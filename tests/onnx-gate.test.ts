@@ -14,7 +14,17 @@ import { putModel } from './helpers/onnx-models.ts';
 // Each model starts a process; on a busy machine that takes seconds.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
-const MODELS = ['denoise', 'fbcnn', 'constant', 'nan', 'darker', 'swapped', 'esrgan-2x', 'negative-2x', 'nan-2x'];
+const MODELS = [
+  'denoise',
+  'fbcnn',
+  'constant',
+  'nan-bright',
+  'darker',
+  'swapped',
+  'esrgan-2x',
+  'negative-2x',
+  'nan-2x',
+];
 
 let folder: string;
 let provider: Provider;
@@ -123,7 +133,7 @@ describe('a model that does its work', () => {
 describe('a model that does harm', () => {
   it.each([
     ['constant', 'one single colour'],
-    ['nan', 'no numbers'],
+    ['nan-bright', 'no numbers'],
   ])('%s: is refused, and the photo comes back as it was', async (model, why) => {
     const { raster, unchanged, step, gate } = await restore(photo, model);
     expect(gate).toMatchObject({ verdict: 'REFUSED', reason: expect.stringContaining('as it was') });

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { problemOfModelFile } from '../src/inference/foreign/onnx-file.ts';
+import { createRaster } from '../src/imaging/raster.ts';
+import { createForeignRunner } from '../src/inference/foreign/runner.ts';
 import { createLog } from '../src/log.ts';
 import { createOnnxProvider } from '../src/providers/onnx.ts';
 import { isRestricted } from '../src/providers/onnx/licence.ts';
+import { readShelf } from '../src/providers/onnx/shelf.ts';
 import type { Provider } from '../src/providers/provider.ts';
 import { samplePath } from './fixtures/damage.ts';
 import { modelProcesses, ONNX_FIXTURES, putModel } from './helpers/onnx-models.ts';
@@ -16,6 +19,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 let folder: string;
 let provider: Provider;
 const lines: string[] = [];
+const limits = { memory: 1.5e9, tileMs: 3000, probeMs: 3000, loadMs: 60_000 };
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'heirloom-hostile-onnx-'));
   for (const model of ['missing', 'empty', 'truncated', 'text', 'external', 'external-inside'])
@@ -24,6 +28,7 @@ beforeAll(async () => {
   await putModel(folder, 'denoise');
   const vast = { fixedSize: true, tile: { size: 2944, overlap: 16 } };
   await putModel(folder, 'esrgan-2x', { name: 'vast', scale: 4, ...vast });
+  await putModel(folder, 'swin2sr-2x', { name: 'other-multiple', multiple: 4, tile: { size: 60, overlap: 16 } });
   await putModel(folder, 'denoise', { name: 'wrong-hash', sha256: '0'.repeat(64) });
   await putModel(folder, 'denoise', { name: 'wrong-input', inputs: { image: 'x' } });
   await putModel(folder, 'denoise', { name: 'wrong-output', outputs: { image: 'y' } });
@@ -42,7 +47,7 @@ beforeAll(async () => {
     folder,
     allowRestricted: false,
     log,
-    limits: { memory: 1.5e9, tileMs: 3000, loadMs: 60_000 },
+    limits,
   });
 });
 afterAll(async () => {
@@ -136,7 +141,42 @@ describe('a model that cannot be used', () => {
   });
 });
 
+describe('a model that cannot answer a picture', () => {
+  it.each([
+    ['nan', /^nan\.onnx answered values that are no numbers .* plain grey picture of 64 × 64 pixels: export it again/],
+    ['wrong-size', /^wrong-size\.onnx fails on a plain grey picture.*another size.*correct `scale` or `multiple`\.$/],
+    ['other-multiple', /^swin2sr-2x\.onnx fails on a plain grey picture of 60 × 60 pixels\. .*correct `multiple`/],
+    ['huge', /^huge\.onnx cannot be used: The model wants more memory .*: use a smaller model\. It is tried again/],
+    ['hungry', /^hungry\.onnx cannot be used: The model (wants|took) more memory .*smaller.*\. It is tried again/],
+    ['vast', /^esrgan-2x\.onnx cannot be used: .* more memory .*smaller.*\. It is tried again/],
+    [
+      'endless',
+      /^endless\.onnx cannot be used: .* longer than 3 seconds for a picture of 64 × 64 pixels: use a smaller/,
+    ],
+  ])('%s: is found out before a photo is sent to it', async (model, reason) => {
+    expect(await provider.status(signal, model)).toEqual({ available: false, reason: expect.stringMatching(reason) });
+    await expect(restore(model)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    expect(await provider.status(signal, 'denoise')).toEqual({ available: true });
+  });
+
+  it('is not one that makes one colour of it', async () => {
+    expect(await provider.status(signal, 'constant')).toEqual({ available: true });
+  });
+});
+
 describe('a model that misbehaves', () => {
+  const runner = createForeignRunner({ executionProviders: ['cpu'], limits, log: createLog('silent') });
+  afterAll(() => runner.close());
+
+  /** Nobody has examined it. */
+  async function run(model: string): Promise<unknown> {
+    const entry = (await readShelf(folder, false)).find(({ name }) => name === model);
+    if (entry?.kind !== 'model') throw new Error(`There is no model ${model}.`);
+    const source = createRaster({ width: 80, height: 70, channels: 3, depth: 8 });
+    source.data.forEach((_level, i) => (source.data[i] = i % 251));
+    return runner.run(entry, { source, strength: 1, parameters: {}, signal, onTile: () => {} });
+  }
+
   it.each([
     ['wrong-size', 'PROVIDER_REJECTED', /another size.*`scale`/],
     ['huge', 'INSUFFICIENT_MEMORY', /`tile\.size`/],
@@ -144,16 +184,17 @@ describe('a model that misbehaves', () => {
     ['vast', 'INSUFFICIENT_MEMORY', /`tile\.size`/],
     ['endless', 'PROVIDER_TIMEOUT', /longer than 3 seconds for one tile/],
   ])('%s: ends as %s, and the next one works', async (model, code, message) => {
-    await expect(restore(model)).rejects.toMatchObject({
+    await expect(run(model)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message),
       provider: 'onnx',
     });
-    expect(await restore('denoise')).toMatchObject({ picture: { kind: 'raster' } });
+    expect(await run('denoise')).toMatchObject({ width: 80 });
   });
 
   it('leaves no process behind', async () => {
-    await expect(restore('endless')).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
+    await expect(run('endless')).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
+    await runner.close();
     await provider.close?.();
     await expect.poll(modelProcesses, { timeout: 5000 }).toEqual([]);
   });

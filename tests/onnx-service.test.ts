@@ -19,7 +19,7 @@ let app: TestApp;
 let token: string;
 beforeAll(async () => {
   models = await mkdtemp(join(tmpdir(), 'heirloom-own-models-'));
-  for (const model of ['esrgan-2x', 'denoise', 'fbcnn', 'nan']) await putModel(models, model);
+  for (const model of ['esrgan-2x', 'denoise', 'fbcnn', 'nan-bright']) await putModel(models, model);
   await putModel(models, 'truncated');
   // The name of a model that Heirloom brings along: both have their place.
   await putModel(models, 'esrgan-2x', { name: 'upscale-2x' });
@@ -97,7 +97,7 @@ describe('models of one’s own, through the API', () => {
     );
     expect(errors[0]?.extensions.code).toBe('MODEL_UNAVAILABLE');
     const sent = await photo(100);
-    const result = await app.ended(await submit('onnx/nan', sent), token);
+    const result = await app.ended(await submit('onnx/nan-bright', sent), token);
     expect(result).toMatchObject({ status: 'SUCCEEDED', error: null, width: 100, height: 100 });
     expect(result.report.gate).toMatchObject({ verdict: 'REFUSED', reason: expect.stringContaining('as it was') });
     expect(result.report.steps[0]).toMatchObject({ ran: false, reason: expect.stringContaining('no numbers') });

@@ -25,7 +25,7 @@ let provider: Provider;
 let shelf: ShelfEntry[];
 const runner = createForeignRunner({
   executionProviders: ['cpu'],
-  limits: { memory: 4e9, loadMs: 60_000, tileMs: 60_000 },
+  limits: { memory: 4e9, loadMs: 60_000, probeMs: 60_000, tileMs: 60_000 },
   log: createLog('silent'),
 });
 const open = (options: Partial<OnnxOptions> = {}): Promise<Provider> =>
@@ -36,6 +36,7 @@ beforeAll(async () => {
   models = join(folder, 'models');
   for (const model of MODELS) await putModel(models, model);
   await putModel(models, 'denoise', { name: 'denoise-small', tile: { size: 128, overlap: 16 } });
+  await putModel(models, 'denoise', { name: 'found-out', outputRange: 'detect' });
   provider = await open();
   shelf = await readShelf(models, false);
 });
@@ -285,6 +286,20 @@ describe('a model that fills', () => {
     const all = mask.data.filter((level) => level === 255).length * 3;
     expect(changed).toBe(all);
     expect(psnr(raster, photo)).toBeGreaterThan(psnr(damaged, photo) + 3);
+  });
+
+  it('is read in the range of its answers also where a photo is nearly black', async () => {
+    const photo = createRaster({ width: 520, height: 520, channels: 3, depth: 8 });
+    const mask = createRaster({ width: 520, height: 520, channels: 1, depth: 8 });
+    photo.data.forEach((_level, i) => (photo.data[i] = Math.floor(i / 3 / 520) % 2));
+    for (let x = 100; x < 200; x++) mask.data[300 * 520 + x] = 255;
+    const raster = await answer(photo, 'lama', { mask });
+    expect(farOff(raster, (i) => photo.data[i]!)).toBeLessThanOrEqual(1);
+  });
+
+  it('is read as one of 0–1 where it answers that', async () => {
+    const photo = await odd(photoPath('coffee.png'), 100, 90);
+    expect(farthest(await answer(photo, 'found-out'), blurred(photo), 2)).toBeLessThanOrEqual(1);
   });
 
   it('asks for a mask, and for one of the right size', async () => {

@@ -6,17 +6,16 @@ import { createPixelPool, type PixelPool } from '../imaging/pixels/pool.ts';
 import type { Raster } from '../imaging/raster.ts';
 import { readPicture } from '../imaging/read.ts';
 import type { Limits } from '../inference/foreign/process.ts';
-import { createForeignRunner, type ForeignRunner } from '../inference/foreign/runner.ts';
+import { createForeignRunner } from '../inference/foreign/runner.ts';
 import type { ExecutionProvider } from '../inference/foreign/session.ts';
 import { abortable } from '../limits/abortable.ts';
 import type { Gate } from '../limits/gate.ts';
 import type { Log } from '../log.ts';
 import { describe } from './onnx/describe.ts';
+import { createExaminations, type UsableEntry } from './onnx/examinations.ts';
 import { readShelf, type ShelfEntry } from './onnx/shelf.ts';
 import { workOf } from './onnx/work.ts';
 import type { Provider, ProviderStatus, RestoreContext, RestoreRequest, RestoreResult } from './provider.ts';
-
-type UsableEntry = Extract<ShelfEntry, { kind: 'model' }>;
 
 /** Share of the percent that reading takes; the model has the rest. */
 const READ = 5;
@@ -30,12 +29,16 @@ export interface OnnxOptions {
   readonly pixels?: PixelPool;
   /** Tried in this order, the CPU always last. Default: the CPU. */
   readonly executionProviders?: readonly ExecutionProvider[];
+  /** Variables of the environment that a model's process is given. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Pixels of the largest result. Default 100 million. */
   readonly maxResultPixels?: number;
   /** What decoding waits for, weighed in bytes. Default: nothing. */
   readonly decoding?: Gate | undefined;
-  /** Default: half the machine's memory, 120 s for loading, 180 s for a tile. */
+  /** Default: half the machine's memory, 120 s for loading, 60 s for the picture a model is tried with, 180 s for a tile. */
   readonly limits?: Partial<Limits>;
+  /** A model is examined again after trouble that may pass, in milliseconds, and later and later if it does not. Default 60,000. */
+  readonly retryMs?: number;
   /** A model's process without work is ended after so long, in milliseconds. Default 60,000. */
   readonly idleMs?: number;
   readonly log: Log;
@@ -54,18 +57,23 @@ function halfOfMemory(): number {
  */
 export async function createOnnxProvider(options: OnnxOptions): Promise<Provider> {
   const { folder, allowRestricted, executionProviders = ['cpu'], maxResultPixels = 100e6, decoding, log } = options;
-  const limits = { memory: halfOfMemory(), loadMs: 120_000, tileMs: 180_000, ...options.limits };
-  const { idleMs, pixels = createPixelPool() } = options;
-  const runner = createForeignRunner({ executionProviders, limits, log, ...(idleMs === undefined ? {} : { idleMs }) });
+  const limits = { memory: halfOfMemory(), loadMs: 120_000, probeMs: 60_000, tileMs: 180_000, ...options.limits };
+  const { idleMs, environment, retryMs = 60_000, pixels = createPixelPool() } = options;
+  const runner = createForeignRunner({ executionProviders, environment, limits, idleMs, log });
   const entries = new Map((await readShelf(folder, allowRestricted)).map((entry) => [entry.name, entry]));
   const closing = new AbortController();
-  const examined = createExaminations(runner, closing.signal, log);
+  const problemOf = createExaminations({ runner, retryMs, closing: closing.signal, log });
+
+  /** A model that can be used, or why it cannot. */
+  async function examined(entry: ShelfEntry, signal: AbortSignal): Promise<UsableEntry | string> {
+    if (entry.kind === 'broken') return entry.problem;
+    if (entry.problem !== undefined) return entry.problem;
+    return (await abortable(problemOf(entry), signal)) ?? entry;
+  }
 
   async function statusOf(entry: ShelfEntry, signal: AbortSignal): Promise<ProviderStatus> {
-    if (entry.problem !== undefined) return { available: false, reason: entry.problem };
-    if (entry.kind === 'broken') return { available: false, reason: 'It cannot be used.' };
-    const problem = await abortable(examined(entry), signal);
-    return problem === undefined ? { available: true } : { available: false, reason: problem };
+    const found = await examined(entry, signal);
+    return typeof found === 'string' ? { available: false, reason: found } : { available: true };
   }
 
   function entryOf(model: string): ShelfEntry {
@@ -75,10 +83,9 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
   }
 
   async function usable(model: string, signal: AbortSignal): Promise<UsableEntry> {
-    const entry = entryOf(model);
-    const { reason } = await statusOf(entry, signal);
-    if (entry.kind === 'model' && reason === undefined) return entry;
-    throw new AppError('MODEL_UNAVAILABLE', reason ?? 'The model cannot be used.', { provider: 'onnx' });
+    const found = await examined(entryOf(model), signal);
+    if (typeof found === 'string') throw new AppError('MODEL_UNAVAILABLE', found, { provider: 'onnx' });
+    return found;
   }
 
   async function restore(request: RestoreRequest, context: RestoreContext): Promise<RestoreResult> {
@@ -129,25 +136,6 @@ export async function createOnnxProvider(options: OnnxOptions): Promise<Provider
       await runner.close();
       if (options.pixels === undefined) await pixels.close();
     },
-  };
-}
-
-/** Each model is opened once to see whether it can be used; whoever asks meanwhile waits. */
-function createExaminations(runner: ForeignRunner, closing: AbortSignal, log: Log) {
-  const known = new Map<string, Promise<string | undefined>>();
-  return (entry: UsableEntry): Promise<string | undefined> => {
-    const before = known.get(entry.name);
-    if (before !== undefined) return before;
-    const asked = runner.examine(entry, closing).then((problem) => {
-      if (problem === undefined) return undefined;
-      const reason = `${entry.manifest.file} ${problem}.`;
-      log.warn({ model: entry.name, reason }, 'a model cannot be used');
-      return reason;
-    });
-    // Closed in the middle: nobody asks any more, and nobody has to hear of it.
-    asked.catch(() => known.delete(entry.name));
-    known.set(entry.name, asked);
-    return asked;
   };
 }
 

@@ -6,9 +6,11 @@ import { Worker } from 'node:worker_threads';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
 import { createDetector, type Detector } from './faces/detector.ts';
 import { disagreement } from './facts.ts';
-import { createLoadedModel, RunFailure } from './model.ts';
+import { createLoadedModel, lineOf, RunFailure, type Settled } from './model.ts';
 import { problemOfModelFile } from './onnx-file.ts';
+import { probe } from './probe.ts';
 import { PICTURES, type OpenRequest, type Reply, type Request, type RunRequest } from './protocol.ts';
+import { Refused } from './refused.ts';
 import { openSession, RuntimeMissing, type OpenSession } from './session.ts';
 import { RUN_TASK } from './tasks/index.ts';
 import { receive, send } from './transfer.ts';
@@ -27,10 +29,9 @@ function tell(reply: Reply): void {
   process.send?.(reply);
 }
 
-class Refused extends Error {}
-
 async function readModel(path: string): Promise<Buffer> {
-  const { size } = await stat(path).catch(() => {
+  const { size } = await stat(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Refused('is missing: put it beside its manifest, or take the manifest out');
   });
   if (size === 0) throw new Refused('is empty: fetch or export it again');
@@ -53,11 +54,7 @@ async function openModel({ path, manifest, executionProviders }: ModelFile) {
   }
   // From the bytes that were hashed: the file may be another one by now.
   const session = await openSession(bytes, executionProviders).catch((error: unknown) => {
-    // Whoever may see the list of models reads it, and where things lie on this machine is no business of theirs.
-    const why = (error as Error).message
-      .split('\n')[0]
-      ?.replaceAll(/(?:\/[^\s/'"]+)+\//g, '')
-      .slice(0, 300);
+    const why = lineOf(error);
     throw new Refused(
       error instanceof RuntimeMissing
         ? `cannot be run, since onnxruntime does not load here (${why}): run \`npm ci\` again`
@@ -73,6 +70,8 @@ interface Opened {
   readonly session: OpenSession;
   readonly manifest: Manifest | undefined;
   readonly detector: Detector | undefined;
+  /** The manifest, with what only the model's answer to a known picture tells; it is asked once. */
+  settled?: Promise<Settled>;
 }
 
 async function openDetector({ detector, executionProviders }: OpenRequest) {
@@ -104,13 +103,26 @@ function failureOf(error: unknown): RunFailure {
       'The model wants more memory than it may have here. Choose a smaller `tile.size` in its manifest.',
     );
   }
-  return new RunFailure('PROVIDER_UNAVAILABLE', String(error));
+  if (error instanceof Refused) return new RunFailure('PROVIDER_REJECTED', `The model ${error.message}.`);
+  return new RunFailure('PROVIDER_UNAVAILABLE', `The model cannot be used at the moment (${lineOf(error)}).`);
 }
 
 const isConstant = ({ data }: Raster): boolean => data.every((sample) => sample === data[0]);
 
-async function run({ session, manifest, detector }: Opened, request: RunRequest): Promise<void> {
-  if (manifest === undefined) return;
+/** @throws RunFailure where the model was opened only to be described. */
+function manifestOf({ manifest }: Opened): Manifest {
+  if (manifest !== undefined) return manifest;
+  throw new RunFailure('PROVIDER_REJECTED', 'The model was opened without a manifest, and cannot be run.');
+}
+
+function settle(opened: Opened): Promise<Settled> {
+  opened.settled ??= probe(opened.session, manifestOf(opened), opened.detector);
+  return opened.settled;
+}
+
+const isSettled = (manifest: Manifest): manifest is Settled => manifest.outputRange !== 'detect';
+
+async function run(opened: Opened, request: RunRequest): Promise<void> {
   const source = createRaster(request.shape);
   await receive(pictures, source.data);
   const mask = request.masked ? new Uint8Array(source.width * source.height) : undefined;
@@ -118,10 +130,12 @@ async function run({ session, manifest, detector }: Opened, request: RunRequest)
     await receive(pictures, mask);
     for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! >= DAMAGED ? 1 : 0;
   }
+  const manifest = manifestOf(opened);
   const work = RUN_TASK[manifest.task];
   if (work === undefined)
     throw new RunFailure('PROVIDER_REJECTED', `No model of the task ${manifest.task} can be run.`);
-  const result = await work(createLoadedModel(session, manifest, request, detector), {
+  const settled = isSettled(manifest) ? manifest : await settle(opened);
+  const result = await work(createLoadedModel(opened.session, settled, request, opened.detector), {
     source,
     mask,
     options: request,
@@ -144,6 +158,19 @@ let ready: Promise<Opened> | undefined;
 /** Held, or it would be collected. */
 let watch: Worker | undefined;
 
+function fail(error: unknown): void {
+  const { code, message: reason } = failureOf(error);
+  tell({ kind: 'failed', code, reason });
+}
+
+/** Whether a model can be used at all. */
+function judged(asked: Promise<unknown>): void {
+  asked.catch((error: unknown) => {
+    if (error instanceof Refused) tell({ kind: 'refused', reason: error.message });
+    else fail(error);
+  });
+}
+
 function handle(request: Request): void {
   if (request.kind === 'open') {
     if (watch !== undefined) return;
@@ -153,15 +180,15 @@ function handle(request: Request): void {
       workerData: { maxMemory, parent: process.ppid },
     });
     ready = open(request);
-    ready.catch((error: unknown) => tell({ kind: 'refused', reason: (error as Error).message }));
+    judged(ready);
     return;
   }
-  void ready
-    ?.then((opened) => run(opened, request))
-    .catch((error: unknown) => {
-      const failure = failureOf(error);
-      tell({ kind: 'failed', code: failure.code, reason: failure.message });
-    });
+  if (ready === undefined) {
+    fail(new RunFailure('PROVIDER_REJECTED', 'The model was not opened.'));
+    return;
+  }
+  if (request.kind === 'probe') judged(ready.then(settle).then(() => tell({ kind: 'probed' })));
+  else ready.then((opened) => run(opened, request)).catch(fail);
 }
 
 process.on('message', handle);

@@ -16,6 +16,9 @@ export class RunFailure extends Error {
   }
 }
 
+/** A manifest that says what the answers of its model are in, or of which that was found out. */
+export type Settled = Manifest & { readonly outputRange?: readonly [number, number] | undefined };
+
 /** One plane after the other, each row by row. */
 export interface Planes {
   readonly data: Float32Array;
@@ -38,8 +41,8 @@ export interface LoadedModel {
   infer(image: Planes, mask?: Planes): Promise<Planes>;
 }
 
-/** Values above this are of 0–255, not of 0–1. */
-const DETECT_ABOVE = 1.5;
+/** A card or its driver, which may be there again the next time. */
+const DEVICE = /\b(cuda|cudnn|cublas|dml|dxgi|d3d12|coreml)/i;
 const OUT_OF_MEMORY = /alloc|memory|would require more than/i;
 
 /** How planes lie in a tensor: the place of value `i` of plane `p`. */
@@ -71,25 +74,20 @@ export function toTensorData(manifest: Manifest, { data, planes, width, height }
   return out;
 }
 
-/** The largest value; every value is looked at, and one that is no number is an error. */
-function largest(data: Float32Array): number {
-  let top = -Infinity;
+/** Every value is looked at. @throws RunFailure NO_PICTURE. */
+function checkNumbers(data: Float32Array): void {
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
     if (value - value !== 0)
       throw new RunFailure('NO_PICTURE', 'answered values that are no numbers (NaN or infinite)');
-    if (value > top) top = value;
   }
-  return top;
 }
 
-function fromTensorData(manifest: Manifest, data: Float32Array, shape: Omit<Planes, 'data'>): Planes {
+function fromTensorData(manifest: Settled, data: Float32Array, shape: Omit<Planes, 'data'>): Planes {
   const { planes, width, height } = shape;
   const size = width * height;
-  const top = largest(data);
-  const { outputRange = manifest.range } = manifest;
-  const raw = manifest.task === 'colourise';
-  const [low, high] = raw ? [0, 1] : outputRange === 'detect' ? [0, top > DETECT_ABOVE ? 255 : 1] : outputRange;
+  checkNumbers(data);
+  const [low, high] = manifest.task === 'colourise' ? [0, 1] : (manifest.outputRange ?? manifest.range);
   const { plane, step } = strides(manifest, planes, size);
   const out = new Float32Array(data.length);
   const scale = 1 / (high - low);
@@ -104,8 +102,8 @@ function fromTensorData(manifest: Manifest, data: Float32Array, shape: Omit<Plan
 /** Wraps an open session for one job. */
 export function createLoadedModel(
   open: OpenSession,
-  manifest: Manifest,
-  { parameters }: RunOptions,
+  manifest: Settled,
+  { parameters }: Pick<RunOptions, 'parameters'>,
   detector?: Detector,
 ): LoadedModel {
   const { runtime, session } = open;
@@ -145,12 +143,18 @@ export function createLoadedModel(
       if (!(data instanceof Float32Array) || data.length !== room.data.length) {
         throw new RunFailure(
           'PROVIDER_REJECTED',
-          'The model answered a picture of another size or type than its manifest says.',
+          'The model answered a picture of another size or type than its manifest says: correct `scale` or `multiple`, or export it with answers of the type float32.',
         );
       }
       return fromTensorData(manifest, data, shape);
     },
   };
+}
+
+/** The first line of what went wrong, without where things lie on this machine: whoever sees the list of models reads it. */
+export function lineOf(error: unknown): string {
+  const [line = ''] = (error as Error).message.split('\n');
+  return line.replaceAll(/(?:\/[^\s/'"]+)+\//g, '').slice(0, 300);
 }
 
 /** What the runtime throws, in a sentence. */
@@ -168,8 +172,11 @@ export function explained(error: unknown): RunFailure {
       'The model wants more memory than it may have here. Choose a smaller `tile.size` in its manifest.',
     );
   }
+  if (DEVICE.test(text)) {
+    return new RunFailure('PROVIDER_UNAVAILABLE', `The device did not run the model (${lineOf(error)}).`);
+  }
   return new RunFailure(
     'PROVIDER_REJECTED',
-    `The model cannot be run on this picture: ${text.split('\n')[0]?.slice(0, 300)}`,
+    `The model cannot be run on this picture (${lineOf(error)}): correct \`multiple\` or \`tile.size\`, or export it again.`,
   );
 }

@@ -16,6 +16,16 @@ function fixedAxis(length: number, { size, overlap }: Manifest['tile']): TileAxi
   return { size, starts, seams, length };
 }
 
+/** In pixels. Some models fill up or halve within, and cannot do with less, whatever their manifests allow. */
+const PROBE = 64;
+
+/** Side of the smallest square that a model is sure to take. */
+export function probeSide({ task, tile, multiple, fixedSize }: Manifest): number {
+  const isTiled = !fixedSize && (task === 'restore' || task === 'upscale');
+  // The other tasks give a model squares of one size, whatever the photo.
+  return isTiled ? Math.min(tile.size, Math.ceil(PROBE / multiple) * multiple) : tile.size;
+}
+
 /** Cuts a picture into windows that suit the model. */
 export function planFor(picture: { width: number; height: number }, manifest: Manifest): TilePlan {
   const { tile, multiple, fixedSize } = manifest;

@@ -7,6 +7,7 @@ import { AppError } from '../../errors.ts';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Facts } from './facts.ts';
+import { probeSide } from './plan.ts';
 import { OVER_MEMORY, PICTURES, type OpenRequest, type Reply, type Request, type RunOptions } from './protocol.ts';
 import type { ExecutionProvider } from './session.ts';
 import { receive, send } from './transfer.ts';
@@ -14,6 +15,8 @@ import { receive, send } from './transfer.ts';
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** Where util-linux puts it; it holds the memory down from outside, before it is taken. */
 const PRLIMIT = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
+/** Pixels a side for which `probeMs` is meant. */
+const PROBE_SIDE = 512;
 /** Of what a process says on standard error the end is kept for the log. */
 const KEPT = 2000;
 const MEMORY_TROUBLE = new RegExp(`${OVER_MEMORY}|out of memory|bad_alloc|Cannot allocate`, 'i');
@@ -23,6 +26,8 @@ export interface Limits {
   readonly memory: number;
   /** Milliseconds for loading a model. */
   readonly loadMs: number;
+  /** Milliseconds for the picture that a model is tried with, of up to 512 × 512 pixels; more for a larger one, as long as for a tile. */
+  readonly probeMs: number;
   /** Milliseconds for one tile. */
   readonly tileMs: number;
 }
@@ -33,6 +38,8 @@ export interface OpenOptions {
   /** What finds faces for it. */
   readonly detector?: OpenRequest['detector'];
   readonly executionProviders: readonly ExecutionProvider[];
+  /** All that the process has of it. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly limits: Limits;
 }
 
@@ -64,6 +71,8 @@ export interface PictureJob extends RunOptions {
 export interface ModelProcess {
   /** @throws ModelRefused; AppError PROVIDER_TIMEOUT, INSUFFICIENT_MEMORY, PROVIDER_UNAVAILABLE; the signal's reason. */
   open(signal: AbortSignal): Promise<Opened>;
+  /** Has an open model answer a plain picture. @throws as `open`. */
+  probe(signal: AbortSignal): Promise<void>;
   /**
    * One picture; not while another is under way. Whatever it throws but NoPicture, NothingToDo, PROVIDER_REJECTED and BAD_USER_INPUT,
    * the process is gone after it.
@@ -76,12 +85,12 @@ export interface ModelProcess {
   kill(): Promise<void>;
 }
 
-function start(memory: number, folder: string): ChildProcess {
+function start(memory: number, folder: string, env: Readonly<Record<string, string>>): ChildProcess {
   const command = [process.execPath, '--no-warnings', CHILD];
   const limited = PRLIMIT === undefined ? command : [PRLIMIT, `--data=${memory}`, '--core=0', '--', ...command];
   const [file = '', ...args] = limited;
-  // Nothing of the service's environment: no secret in it is any business of a model's.
-  return spawn(file, args, { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'] });
+  // Not the service's environment: no secret in it is any business of a model's.
+  return spawn(file, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'] });
 }
 
 function failureFrom({ code, reason }: Extract<Reply, { kind: 'failed' }>): Error {
@@ -90,14 +99,24 @@ function failureFrom({ code, reason }: Extract<Reply, { kind: 'failed' }>): Erro
   return new AppError(code, reason, { provider: 'onnx' });
 }
 
+/** For how long an answer is waited for, and what is told where it does not come. */
+interface Wait {
+  readonly ms: number;
+  /** After “for”, without a full stop. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+}
+
 /** Starts a process for a model; `open` loads it. */
 export function createModelProcess(options: OpenOptions): ModelProcess {
-  const { path, manifest, detector, executionProviders, limits } = options;
-  const child = start(limits.memory, dirname(path));
+  const { path, manifest, detector, executionProviders, environment = {}, limits } = options;
+  const child = start(limits.memory, dirname(path), environment);
   const ended = Promise.withResolvers<void>();
   let alive = true;
   let said = '';
+  /** Of the conversation under way. */
   let listener: ((reply: Reply) => void) | undefined;
+  let onLoss: (() => void) | undefined;
 
   child.on('error', (error) => {
     said = `${said}\n${error.message}`;
@@ -119,6 +138,7 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
   function buried(): void {
     alive = false;
     ended.resolve();
+    onLoss?.();
   }
 
   /** Why it ended by itself. */
@@ -148,7 +168,7 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
    */
   async function converse<T>(
     request: Request,
-    { ms, what, signal }: { ms: number; what: string; signal: AbortSignal },
+    { ms, what, signal }: Wait,
     take: (reply: Reply) => T | undefined,
   ): Promise<T> {
     signal.throwIfAborted();
@@ -174,7 +194,7 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
         reject(error as Error);
       }
     };
-    void ended.promise.then(() => reject(lost()));
+    onLoss = () => reject(lost());
     try {
       if (!alive) throw lost();
       child.send(request, () => {});
@@ -182,7 +202,22 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      listener = undefined;
+      listener = onLoss = undefined;
+    }
+  }
+
+  /** Whether the model can be used; where it cannot, the process ends. */
+  async function judge<T>(request: Request, waiting: Wait, take: (reply: Reply) => T | undefined): Promise<T> {
+    try {
+      return await converse(request, waiting, (reply) => {
+        if (reply.kind === 'refused') throw new ModelRefused(reply.reason);
+        if (reply.kind === 'failed') throw failureFrom(reply);
+        return take(reply);
+      });
+    } catch (error) {
+      const gone = kill();
+      if (!waiting.signal.aborted) await gone;
+      throw error;
     }
   }
 
@@ -192,18 +227,18 @@ export function createModelProcess(options: OpenOptions): ModelProcess {
     },
     kill,
 
-    async open(signal) {
+    open(signal) {
       const request = { kind: 'open', path, manifest, detector, executionProviders, maxMemory: limits.memory } as const;
-      try {
-        return await converse(request, { ms: limits.loadMs, what: 'loading', signal }, (reply) => {
-          if (reply.kind === 'refused') throw new ModelRefused(reply.reason);
-          return reply.kind === 'opened' ? reply : undefined;
-        });
-      } catch (error) {
-        const gone = kill();
-        if (!signal.aborted) await gone;
-        throw error;
-      }
+      return judge(request, { ms: limits.loadMs, what: 'loading', signal }, (reply) =>
+        reply.kind === 'opened' ? reply : undefined,
+      );
+    },
+
+    async probe(signal) {
+      const side = manifest === undefined ? 0 : probeSide(manifest);
+      const ms = Math.min(limits.tileMs, limits.probeMs * Math.max(1, (side / PROBE_SIDE) ** 2));
+      const what = `a picture of ${side} × ${side} pixels: use a smaller model, unless the machine was busy`;
+      await judge({ kind: 'probe' }, { ms, what, signal }, (reply) => (reply.kind === 'probed' ? true : undefined));
     },
 
     async run({ source, mask, strength, parameters, signal, onTile }) {

@@ -19,6 +19,11 @@ export interface OpenRequest {
   readonly maxMemory: number;
 }
 
+/** Has the model answer a plain grey picture, to see whether it can. */
+export interface ProbeRequest {
+  readonly kind: 'probe';
+}
+
 export interface RunOptions {
   /** 0–1: how much of what the model did is in the result; the rest is the source. */
   readonly strength: number;
@@ -33,7 +38,7 @@ export interface RunRequest extends RunOptions {
   readonly masked: boolean;
 }
 
-export type Request = OpenRequest | RunRequest;
+export type Request = OpenRequest | ProbeRequest | RunRequest;
 
 export type Reply =
   | {
@@ -43,6 +48,7 @@ export type Reply =
       readonly bytes: number;
       readonly notes: readonly string[];
     }
+  | { readonly kind: 'probed' }
   /** The model cannot be used; a sentence that says why and what to do. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** A tile begins; `done` of `total` lie behind. */

@@ -1,10 +1,10 @@
 import { AppError } from '../../errors.ts';
 import type { Raster } from '../../imaging/raster.ts';
-import { createGate } from '../../limits/gate.ts';
 import type { Log } from '../../log.ts';
 import type { Manifest } from '../manifest.ts';
 import { createModelProcess, ModelRefused, type Limits, type ModelProcess, type PictureJob } from './process.ts';
 import type { ExecutionProvider } from './session.ts';
+import { createTurns } from './turns.ts';
 
 /** A model of somebody else's: where it lies and what its manifest says. */
 export interface ForeignModel {
@@ -16,22 +16,32 @@ export interface ForeignModel {
 
 export interface RunnerOptions {
   readonly executionProviders: readonly ExecutionProvider[];
+  /** All that a model's process has of it. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly limits: Limits;
   /** A process without work is ended after so long, in milliseconds. Default 60,000. */
-  readonly idleMs?: number;
+  readonly idleMs?: number | undefined;
   readonly log: Log;
 }
 
+/** Why a model cannot be used. */
+export interface Problem {
+  /** Stands behind the name of its file. */
+  readonly reason: string;
+  /** It may be otherwise the next time: what is to blame is not the model, or not for certain. */
+  readonly isPassing: boolean;
+}
+
+/** One model is at work at a time: it uses every core, and as much memory as all of them together may have here. */
 export interface ForeignRunner {
   /**
-   * Loads the model once, to see whether it can be used.
+   * Loads the model and has it answer a plain picture, to see whether it can be used. Waits for jobs.
    *
-   * @returns why it cannot, to stand behind the name of its file; undefined where it can. @throws the signal's reason.
+   * @returns undefined where it can. @throws the signal's reason.
    */
-  examine(model: ForeignModel, signal: AbortSignal): Promise<string | undefined>;
+  examine(model: ForeignModel, signal: AbortSignal): Promise<Problem | undefined>;
   /**
-   * One picture. Jobs wait for each other: a model uses every core, and as much memory as one may have here. The process stays for
-   * the next job of the same model.
+   * One picture. The process stays for the next job of the same model.
    *
    * @throws AppError MODEL_UNAVAILABLE; what `ModelProcess.run` throws; the signal's reason.
    */
@@ -42,12 +52,12 @@ export interface ForeignRunner {
 
 export function createForeignRunner({
   executionProviders,
+  environment,
   limits,
   idleMs = 60_000,
   log,
 }: RunnerOptions): ForeignRunner {
-  const jobs = createGate({ capacity: 1, places: 1 });
-  const examinations = createGate({ capacity: 1, places: 1 });
+  const turns = createTurns();
   const closing = new AbortController();
   const processes = new Set<ModelProcess>();
   let current: { readonly model: ForeignModel; readonly process: ModelProcess } | undefined;
@@ -55,18 +65,24 @@ export function createForeignRunner({
   /** Running or waiting. */
   let jobCount = 0;
 
-  async function open({ path, manifest, detector }: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
+  async function open(
+    { path, manifest, detector }: ForeignModel,
+    signal: AbortSignal,
+    { isProbed = false } = {},
+  ): Promise<ModelProcess> {
     const process = createModelProcess({
       path,
       manifest,
       detector: detector && { path: detector.path, manifest: detector.manifest },
       executionProviders,
+      environment,
       limits,
     });
     processes.add(process);
     try {
       const { notes } = await process.open(signal);
       for (const note of notes) log.warn({ model: manifest.name }, note);
+      if (isProbed) await process.probe(signal);
       return process;
     } catch (error) {
       // It is being ended already.
@@ -80,10 +96,16 @@ export function createForeignRunner({
     processes.delete(process);
   }
 
+  /** Before a process is started the one before it ends: two would take the memory twice. */
+  async function clear(): Promise<void> {
+    const before = current;
+    current = undefined;
+    if (before !== undefined) await end(before.process);
+  }
+
   async function processFor(model: ForeignModel, signal: AbortSignal): Promise<ModelProcess> {
     if (current?.model === model && current.process.alive) return current.process;
-    if (current !== undefined) await end(current.process);
-    current = undefined;
+    await clear();
     try {
       const process = await open(model, signal);
       current = { model, process };
@@ -109,19 +131,20 @@ export function createForeignRunner({
   return {
     async examine(model, signal) {
       const both = AbortSignal.any([signal, closing.signal]);
-      return examinations.run(1, both, async () => {
+      return turns.run('examination', both, async () => {
         try {
-          const process = await open(model, both);
+          await clear();
           // Whoever asks about a model is likely to use it.
-          if (jobCount > 0 || current?.process.alive === true) await end(process);
-          else current = { model, process };
+          current = { model, process: await open(model, both, { isProbed: true }) };
           rest();
           return undefined;
         } catch (error) {
           both.throwIfAborted();
-          if (error instanceof ModelRefused) return error.message;
-          if (error instanceof AppError) return `cannot be loaded: ${error.message.replace(/\.$/, '')}`;
-          throw error;
+          if (error instanceof ModelRefused) return { reason: error.message, isPassing: false };
+          if (!(error instanceof AppError))
+            log.error({ err: error, model: model.manifest.name }, 'an examination failed');
+          const why = error instanceof AppError ? error.message : "The model's process could not be started.";
+          return { reason: `cannot be used: ${why.replace(/\.$/, '')}`, isPassing: true };
         }
       });
     },
@@ -130,7 +153,7 @@ export function createForeignRunner({
       const signal = AbortSignal.any([job.signal, closing.signal]);
       jobCount++;
       try {
-        return await jobs.run(1, signal, async () => {
+        return await turns.run('job', signal, async () => {
           const process = await processFor(model, signal);
           return process.run({ ...job, signal });
         });

@@ -15,7 +15,7 @@ export interface DraftOptions {
   readonly scale?: 1 | 2 | 4 | undefined;
 }
 
-const LIMITS = { memory: 4e9, loadMs: 120_000, tileMs: 120_000 };
+const LIMITS = { memory: 4e9, loadMs: 120_000, probeMs: 60_000, tileMs: 120_000 };
 
 /** Reads what a model file says of itself, in a process of its own. @throws ModelRefused; AppError; the signal's reason. */
 export async function readFacts(path: string, signal: AbortSignal): Promise<Opened> {

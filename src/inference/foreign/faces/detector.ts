@@ -9,6 +9,10 @@ import { facesOfYunet, YUNET_OUTPUTS } from './yunet.ts';
 
 /** Finds faces. */
 export interface Detector {
+  /** The name of its file. */
+  readonly file: string;
+  /** Of the square that it looks at. */
+  readonly side: number;
   /**
    * The faces of a picture, in its pixels, the likeliest first.
    *
@@ -21,6 +25,8 @@ export interface Detector {
 export function createDetector({ runtime, session }: OpenSession, manifest: Manifest): Detector {
   const side = manifest.tile.size;
   return {
+    file: manifest.file,
+    side,
     async find(source) {
       const scale = side / Math.max(source.width, source.height);
       const image = cutOut(source, { a: scale, b: 0, dx: 0, dy: 0 }, side, 'black');
@@ -34,7 +40,10 @@ export function createDetector({ runtime, session }: OpenSession, manifest: Mani
       );
       const faces = facesOfYunet(outputs, side);
       if (faces === undefined) {
-        throw new RunFailure('PROVIDER_REJECTED', 'The detector of faces answered something else than YuNet does.');
+        throw new RunFailure(
+          'PROVIDER_REJECTED',
+          'The detector of faces answered something else than YuNet does: name another one as `detector`.',
+        );
       }
       return faces.map((face) => ({
         score: face.score,
