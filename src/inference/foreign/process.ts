@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { AppError } from '../../errors.ts';
+import { NoPicture } from '../../imaging/no-picture.ts';
 import { createRaster, type Raster } from '../../imaging/raster.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Facts } from './facts.ts';
@@ -55,9 +56,6 @@ export class ModelRefused extends Error {}
 
 /** The photo does not show what the model is for, and stays as it is; the message is a whole sentence. */
 export class NothingToDo extends Error {}
-
-/** What a model answered is no picture; the message goes on after “it”, without a full stop. */
-export class NoPicture extends Error {}
 
 export interface PictureJob extends RunOptions {
   readonly source: Raster;

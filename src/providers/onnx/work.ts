@@ -1,7 +1,8 @@
-import type { PlannedWork, StepOutcome } from '../../imaging/pipeline.ts';
-import { createRaster, type Raster } from '../../imaging/raster.ts';
+import { NoPicture } from '../../imaging/no-picture.ts';
+import { uselessOf, type PlannedWork } from '../../imaging/pipeline.ts';
+import type { Raster } from '../../imaging/raster.ts';
 import { STRENGTH_ZERO } from '../../imaging/steps/strength-zero.ts';
-import { NoPicture, NothingToDo } from '../../inference/foreign/process.ts';
+import { NothingToDo } from '../../inference/foreign/process.ts';
 import type { Manifest } from '../../inference/manifest.ts';
 import { TASK_FACTS } from './describe.ts';
 
@@ -28,14 +29,9 @@ export function workOf(manifest: Manifest, strength: number, run: RunModel): Pla
         },
     run: (input, onProgress) =>
       run((done, total) => onProgress(done / Math.max(1, total))).catch((error: unknown) => {
-        if (error instanceof NoPicture) return useless(error, manifest, input);
+        if (error instanceof NoPicture) return uselessOf(error, input, scale);
         if (error instanceof NothingToDo) return { raster: input, ran: false, reason: error.message };
         throw error;
       }),
   };
-}
-
-function useless({ message }: NoPicture, { scale }: Manifest, input: Raster): StepOutcome {
-  const shape = { ...input, width: input.width * scale, height: input.height * scale };
-  return { raster: scale === 1 ? input : createRaster(shape), useless: `it ${message}` };
 }
