@@ -15,8 +15,8 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for something; of itself vitest leaves one core to others.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 });
