@@ -77,7 +77,7 @@ def scene(rng, clean, side):
     return picture.astype(np.float32)
 
 
-def mask_sample(seed, number, clean, masks, side=192):
+def mask_sample(seed, number, clean, masks, side=128):
     """Where scratches, hairs and dust are. A third of the samples has none, and half have what only looks like it: branches, wires,
     whiskers and snow are no damage."""
     rng = generator(seed, number)
@@ -93,16 +93,12 @@ def mask_sample(seed, number, clean, masks, side=192):
     cover, colours = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)
     if rng.random() < 0.65:
         kind = rng.random()
-        if kind < 0.6:
+        if kind < 0.7:
             cover, colours = damage.drawn_damage(rng, side, side, rng.uniform(0.5, 4))
-        if kind >= 0.35:
+        if kind >= 0.5:
             film = damage.film_damage(rng, masks, side, side)
             colours = np.where((film > cover)[..., None], damage.tint(rng, 0.7), colours)
             cover = np.maximum(cover, film)
-        if rng.random() < 0.25:
-            wide = damage.smear(rng, side, side)
-            colours = np.where((wide > cover)[..., None], damage.tint(rng, 0.7), colours)
-            cover = np.maximum(cover, wide)
         if rng.random() < 0.3:
             cover = damage.blur(cover, rng.uniform(0.3, 0.7))
     before = picture

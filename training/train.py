@@ -23,7 +23,7 @@ from pictures import masks, training_pictures, validation_pictures
 from samples import SAMPLES
 from validate import validate
 
-BATCH = {'restore-best': 16, 'restore-fast': 16, 'mask': 6, 'upscale-2x': 8}
+BATCH = {'restore-best': 16, 'restore-fast': 16, 'mask': 12, 'upscale-2x': 8}
 
 
 class Samples(torch.utils.data.Dataset):
