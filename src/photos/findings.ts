@@ -56,7 +56,7 @@ const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01
 const UNTOLD = {
   NO_NET: 'Scratches and dust could not be looked for: no net for it can be used here.',
   TOO_SHARP:
-    'The photo is sharp and clean, so fine lines are what it shows; repair: FORCE looks for scratches all the same.',
+    'Neither grain nor softness tells fine lines from what the photo shows, so that nobody has looked for scratches; repair: FORCE does.',
   CONTENT: 'What looks like scratches and dust is so much that it is rather what the photo shows.',
 } as const;
 

@@ -233,7 +233,7 @@ export const MEASURES: readonly Measure[] = [
     limits: { places: 20 },
     curable: false,
     unlessDemanded: true,
-    value: ({ sums: { cells } }) => share(cells.usual, cells.removed),
+    value: ({ sums: { cells } }) => share(Math.min(cells.usual, cells.removed), cells.removed),
     says: 'of what was painted over is no more than its surroundings vary',
     harm: 'what was painted over did not stand out as damage does',
   },

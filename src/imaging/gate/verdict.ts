@@ -35,9 +35,12 @@ function reportOf(step: Tried, { judged: whole, untouched }: Whole): StepReport 
   const did = judged === undefined ? 0 : judged.share * (untouched ? 0 : settled ? 1 : whole.share);
   const why = judged === undefined || judged.failed.length === 0 ? '' : ` ${consequence(judged, resized)}`;
   const reason = `${step.reason}${why}`;
-  if (did === 0 && resized) return { name, ran: true, strength, reason };
-  return { name, ran: did > 0, strength: strength * did, reason };
+  if (did === 0 && resized) return { name, ran: true, strength: rounded(strength), reason };
+  return { name, ran: did > 0, strength: rounded(strength * did), reason };
 }
+
+/** Without the dust of floating point: 0.3 and not 0.30000000000000004. */
+const rounded = (strength: number): number => Math.round(1000 * strength) / 1000;
 
 function consequence({ share, failed }: Omit<Judged, 'raster'>, resized: boolean): string {
   const harm = harms(failed);

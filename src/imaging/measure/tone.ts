@@ -33,7 +33,9 @@ export function toneFrom(histogram: HistogramSums, monochrome: boolean): ToneMea
   const whole = luminance ?? { black: 0, white: 1, mean: 0.5 };
   const channels = colours.length === 3 ? colours : [whole];
   const brightest = Math.max(...channels.map((channel) => channel.white));
-  const fade = Math.sqrt(ramp(whole.black, 0.08, 0.13) * ramp(1 - brightest, 0.07, 0.12));
+  // Fading takes a part of the range; where next to none is left, or was ever there, nothing says where black and white were.
+  const span = ramp(whole.white - whole.black, 0.2, 0.3);
+  const fade = span * Math.sqrt(ramp(whole.black, 0.08, 0.13) * ramp(1 - brightest, 0.07, 0.12));
   const whites = channels.map((channel) => channel.white);
   const cast = monochrome ? 0 : fade * ramp(brightest - Math.min(...whites), 0.04, 0.1);
   return { luminance: whole, channels, fade, cast };

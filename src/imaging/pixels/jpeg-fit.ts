@@ -68,9 +68,20 @@ function bestFit(search: (c: number, step: number) => Found, place: (k: number) 
   return good.find(({ share }) => share >= ABOUT * most) ?? { quality: JPEG_NO_TRACE, sure: 0 };
 }
 
+/** Between the smallest and the largest magnitude, 8-bit levels: what is the same in all blocks, as on a plain ground, tells of no step. */
+function spanOf(histogram: ArrayLike<number>): number {
+  let [first, last] = [-1, -1];
+  for (let bin = 1; bin < histogram.length; bin++) {
+    if (histogram[bin] === 0) continue;
+    if (first < 0) first = bin;
+    last = bin;
+  }
+  return (last - first) * JPEG_BIN;
+}
+
 /** Weighed by how sharp the comb can be after rounding; steps below 2 leave none. */
 function searchSteps(histogram: ArrayLike<number>, step: number): Found {
-  if (step < 2) return { found: 0, expected: 0 };
+  if (step < 2 || spanOf(histogram) < step) return { found: 0, expected: 0 };
   const weight = Math.exp(-2 * (Math.PI * (ROUNDING / step)) ** 2);
   let found = 0;
   let expected = 0;

@@ -1,7 +1,7 @@
 import { isDamageTold, MOST_DAMAGE } from '../damage-evidence.ts';
 import { fillMasked } from '../fill.ts';
 import { costOfFinding, findDamage } from '../find-damage.ts';
-import type { Step } from '../pipeline.ts';
+import type { Step, StepOutcome } from '../pipeline.ts';
 import type { Raster } from '../raster.ts';
 import { STRENGTH_ZERO } from './strength-zero.ts';
 
@@ -12,6 +12,14 @@ const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 
 
 /** Share of the step's progress that finding takes. */
 const FINDING = 0.6;
+
+/** What was filled; nothing, where not one sample is another one, as at a strength of next to nothing. */
+function outcome(source: Raster, raster: Raster, mask: Raster, reason?: string): StepOutcome {
+  if (raster.data.every((sample, i) => sample === source.data[i])) {
+    return { raster: source, ran: false, reason: 'Nothing can be seen of the filling at this strength.' };
+  }
+  return { raster, mask, ...(reason !== undefined && { reason }) };
+}
 
 /**
  * Finds scratches and dust, or takes the mask of the photo's owner, and fills them from what is around them.
@@ -26,7 +34,7 @@ const createRepair = (chosen: boolean): Step => ({
     if (strength === 0) return STRENGTH_ZERO;
     if (mask !== undefined) {
       const reason = 'Filled what your mask marks.';
-      return { run: true, strength: 1, weight: COST_OF_FILLING, reason, demanded: true };
+      return { run: true, strength, weight: COST_OF_FILLING, reason, demanded: true };
     }
     const net = nets.find('mask', quality);
     const looks = asked === 'FORCE' || (chosen && net !== undefined);
@@ -34,12 +42,12 @@ const createRepair = (chosen: boolean): Step => ({
       const reason =
         net === undefined
           ? 'No net for finding damage can be used here, and the photo is too sharp to tell damage without one. With a mask of your own it is filled all the same.'
-          : 'The photo is sharp and clean, so fine lines are what it shows. repair: FORCE looks for damage all the same.';
+          : 'Neither grain nor softness tells fine lines from what the photo shows. repair: FORCE looks for damage all the same.';
       return { run: false, reason };
     }
     return {
       run: true,
-      strength: 1,
+      strength,
       weight: costOfFinding(net, measurements, quality) + COST_OF_FILLING,
       reason: 'Scratches and dust are looked for.',
       net,
@@ -56,7 +64,7 @@ const createRepair = (chosen: boolean): Step => ({
         onProgress: (done) => onProgress(from + (1 - from) * done),
       });
     if (options.mask !== undefined) {
-      return { raster: await fill(options.mask, 0), mask: options.mask };
+      return outcome(source, await fill(options.mask, 0), options.mask);
     }
     const found = await findDamage(source, net, { ...context, onProgress: (done) => onProgress(done * FINDING) });
     if (found === undefined) return { raster: source, ran: false, reason: 'No scratches and no dust were found.' };
@@ -66,7 +74,7 @@ const createRepair = (chosen: boolean): Step => ({
       return { raster: source, ran: false, reason };
     }
     const reason = `Scratches and dust were found on ${percent(found.coverage)} of the photo and filled.`;
-    return { raster: await fill(found.mask, FINDING), mask: found.mask, reason };
+    return outcome(source, await fill(found.mask, FINDING), found.mask, reason);
   },
 });
 
