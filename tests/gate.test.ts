@@ -160,7 +160,8 @@ describe('what the gate measures', () => {
       (at) => smeared.data[at] ?? 0,
     );
     expect((await judge(photo, large, 'places')).share).toBe(0);
-    expect((await judge(photo, large, 'places', { demanded: true })).share).toBe(1);
+    expect((await judge(photo, large, 'places', { demanded: 'WHERE' })).share).toBe(1);
+    expect(namesOf((await judge(photo, large, 'places', { demanded: 'THAT' })).failed)).toEqual(['grounds']);
   });
 
   it('finds no harm in good work: grain taken out, contrast brought back', async () => {

@@ -10,7 +10,7 @@ const GRAINY = { from: 3, to: 6 } as const;
 /** Without a net, what is fine in a picture is told from damage only where nothing in it is sharp. */
 const VERY_SOFT = { from: 1.15, to: 1.4 } as const;
 /** Share of the picture beyond which it is rather its content that was found: unasked, asked for, and without a net. */
-export const MOST_DAMAGE = { AUTO: 0.06, FORCE: 0.08, classical: 0.055 } as const;
+export const MOST_DAMAGE = { AUTO: 0.06, FORCE: 0.15, classical: 0.055 } as const;
 
 /** Whether fine lines and specks in a photo are likelier to be damage than what it shows. */
 export function isDamageTold({ sharpness, noise }: Measurements, hasNet: boolean): boolean {

@@ -1,5 +1,5 @@
 import type { Repair } from './damage-mask.ts';
-import { createHarmGate, type Effect, type HarmGate } from './gate/gate.ts';
+import { createHarmGate, type Demand, type Effect, type HarmGate } from './gate/gate.ts';
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
 import type { Nets, PictureNet, Quality } from './nets.ts';
@@ -48,8 +48,8 @@ export type StepPlan =
       readonly reason: string;
       /** What does the work where it is a net; the step sees it as `context.net`, whatever has become of the others since. */
       readonly net?: PictureNet | undefined;
-      /** The owner said where and that it is to be done, so that the gate does not ask how much of the photo it covers. */
-      readonly demanded?: boolean;
+      /** The owner said where or that it is to be done, so that the gate does not ask how much of the photo it covers. */
+      readonly demanded?: Demand | undefined;
     };
 
 export interface StepContext {
@@ -222,7 +222,7 @@ async function runAll(
     tell(0);
     const made = await run(raster, tell);
     const { ran = true, reason = plan.reason, ...outcome }: StepOutcome = 'data' in made ? { raster: made } : made;
-    const { demanded = false } = plan;
+    const { demanded } = plan;
     const work = { before: raster, after: outcome.raster, effect, demanded, step: name, useless: outcome.useless };
     const judged = ran ? await gate.judge(work, signal) : undefined;
     tell(1);

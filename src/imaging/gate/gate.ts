@@ -3,10 +3,10 @@ import type { PixelPool } from '../pixels/pool.ts';
 import { SQUARE } from '../pixels/harm.ts';
 import { colourChannels, createRaster, hasAlpha, type Raster } from '../raster.ts';
 import type { GateMeasure } from '../report.ts';
-import { comparisonOf, MEASURES, type Comparison, type Effect } from './measures.ts';
+import { comparisonOf, MEASURES, type Comparison, type Demand, type Effect, type Measure } from './measures.ts';
 import { addHarm } from './sums.ts';
 
-export type { Effect } from './measures.ts';
+export type { Demand, Effect } from './measures.ts';
 
 /** A picture that was worked on. */
 export interface Work {
@@ -16,8 +16,8 @@ export interface Work {
   /** Why nothing of it can be used: known without a comparison, and not to be mixed with anything. */
   readonly useless?: string | undefined;
   readonly effect: Effect;
-  /** The owner of the photo said where: how much is covered is not asked. */
-  readonly demanded?: boolean;
+  /** The owner of the photo asked for it: how much is covered is not asked. */
+  readonly demanded?: Demand | undefined;
   /** For the report; null = all steps together. */
   readonly step: string | null;
 }
@@ -117,11 +117,14 @@ export function createHarmGate({ pixels, quality }: { pixels: PixelPool; quality
   };
 }
 
-function measuresOf({ effect, step, demanded = false }: Work, comparison: Comparison): GateMeasure[] {
+const isExcused = ({ unless }: Measure, demanded: Demand | undefined): boolean =>
+  demanded !== undefined && unless?.includes(demanded) === true;
+
+function measuresOf({ effect, step, demanded }: Work, comparison: Comparison): GateMeasure[] {
   return MEASURES.flatMap((measure) => {
     const limit = measure.limits[effect];
     const value = limit === undefined ? undefined : measure.value(comparison);
-    if (limit === undefined || value === undefined || (demanded && measure.unlessDemanded === true)) return [];
+    if (limit === undefined || value === undefined || isExcused(measure, demanded)) return [];
     const held = value <= limit;
     const { name, unit } = measure;
     const figures = `${figure(value)} ${unit} ${measure.says}`;

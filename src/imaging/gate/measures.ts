@@ -22,6 +22,9 @@ export type Effect =
   | 'redrawn'
   | 'faces';
 
+/** What the owner of the photo has said: where the work is to be done, or only that it is. */
+export type Demand = 'WHERE' | 'THAT';
+
 /** The sums of a comparison with what follows from them. */
 export interface Comparison {
   readonly sums: HarmSums;
@@ -41,8 +44,8 @@ export interface Measure {
   readonly limits: Readonly<Partial<Record<Effect, number>>>;
   /** Whether it can be expected to hold for less of the same work. */
   readonly curable: boolean;
-  /** Not asked where the owner of the photo said where the work is to be done. */
-  readonly unlessDemanded?: boolean;
+  /** Not asked where the owner of the photo has demanded the work in one of these ways. */
+  readonly unless?: readonly Demand[];
   /** Undefined where the picture says nothing about it. */
   value(comparison: Comparison): number | undefined;
   /** What the value says, as the rest of “… of …” in one plain sentence. */
@@ -232,7 +235,7 @@ export const MEASURES: readonly Measure[] = [
     unit: '%',
     limits: { places: 20 },
     curable: false,
-    unlessDemanded: true,
+    unless: ['WHERE'],
     value: ({ sums: { cells } }) => share(Math.min(cells.usual, cells.removed), cells.removed),
     says: 'of what was painted over is no more than its surroundings vary',
     harm: 'what was painted over did not stand out as damage does',
@@ -242,7 +245,7 @@ export const MEASURES: readonly Measure[] = [
     unit: '%',
     limits: { places: 8 },
     curable: false,
-    unlessDemanded: true,
+    unless: ['WHERE', 'THAT'],
     value: ({ sums: { cells } }) => share(cells.changed, cells.pixels),
     says: 'of the photo was painted over',
     harm: 'too much of the photo was painted over',
@@ -250,9 +253,9 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'patches',
     unit: '%',
-    limits: { places: 5 },
+    limits: { places: 2 },
     curable: false,
-    unlessDemanded: true,
+    unless: ['WHERE', 'THAT'],
     value: ({ sums: { cells } }) => share(cells.replaced, cells.cells),
     says: 'of the photo was painted over in whole patches',
     harm: 'whole patches of the photo were painted over',

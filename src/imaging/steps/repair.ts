@@ -34,7 +34,7 @@ const createRepair = (chosen: boolean): Step => ({
     if (strength === 0) return STRENGTH_ZERO;
     if (mask !== undefined) {
       const reason = 'Filled what your mask marks.';
-      return { run: true, strength, weight: COST_OF_FILLING, reason, demanded: true };
+      return { run: true, strength, weight: COST_OF_FILLING, reason, demanded: 'WHERE' };
     }
     const net = nets.find('mask', quality);
     const looks = asked === 'FORCE' || (chosen && net !== undefined);
@@ -50,6 +50,7 @@ const createRepair = (chosen: boolean): Step => ({
       strength,
       weight: costOfFinding(net, measurements, quality) + COST_OF_FILLING,
       reason: 'Scratches and dust are looked for.',
+      demanded: asked === 'FORCE' ? 'THAT' : undefined,
       net,
     };
   },

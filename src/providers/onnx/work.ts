@@ -25,7 +25,7 @@ export function workOf(manifest: Manifest, strength: number, run: RunModel): Pla
           strength: scale === 1 ? strength : 1,
           weight: 1,
           reason: asked(manifest),
-          demanded: task === 'fill',
+          demanded: task === 'fill' ? 'WHERE' : undefined,
         },
     run: (input, onProgress) =>
       run((done, total) => onProgress(done / Math.max(1, total))).catch((error: unknown) => {
