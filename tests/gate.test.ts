@@ -148,6 +148,7 @@ describe('what the gate measures', () => {
     const smeared = await blur(photo, 5);
     const wrong = repaint(photo, onScratch, (at) => smeared.data[at] ?? 0);
     expect(namesOf((await judge(photo, wrong, 'places')).failed)).toContain('grounds');
+    expect(namesOf((await judge(photo, wrong, 'places', { demanded: 'THAT' })).failed)).toEqual(['grounds']);
     const scratched = repaint(photo, onScratch, () => 235);
     expect(await judge(scratched, photo, 'places')).toMatchObject({ share: 1, failed: [] });
   });
@@ -161,7 +162,7 @@ describe('what the gate measures', () => {
     );
     expect((await judge(photo, large, 'places')).share).toBe(0);
     expect((await judge(photo, large, 'places', { demanded: 'WHERE' })).share).toBe(1);
-    expect(namesOf((await judge(photo, large, 'places', { demanded: 'THAT' })).failed)).toEqual(['grounds']);
+    expect((await judge(photo, large, 'places', { demanded: 'THAT' })).share).toBe(1);
   });
 
   it('finds no harm in good work: grain taken out, contrast brought back', async () => {
