@@ -53,6 +53,17 @@ const rowsOf = (id: string): Promise<any[]> =>
 const eventsOf = (id: string): Promise<any[]> =>
   sql<any>(app, "select * from event where kind = 'PHOTO_DIAGNOSED' and photo_id = ?", [localId('Photo', id)]);
 
+/** Of a photo without contrast lost and without a cast. */
+const measuredAs = ({ sigma = 0, quality = 100, typicalSigma = null as number | null }): Measurements => ({
+  width: 1000,
+  height: 500,
+  monochrome: false,
+  noise: { sigma, luma: sigma, chroma: 0, spectrum: { luma: [], chroma: [] }, confidence: 1 },
+  tone: { luminance: { black: 0, white: 1, mean: 0.5 }, channels: [], fade: 0, cast: 0 },
+  sharpness: { blurSigma: typicalSigma, typicalSigma },
+  jpeg: { blocking: 1, visible: false, quality },
+});
+
 describe('Photo.diagnosis', { timeout: 90_000 }, () => {
   it('is announced after the upload and says what is wrong, and what would be done', async () => {
     const mine = await app.guest();
@@ -187,15 +198,7 @@ describe('Photo.diagnosis', { timeout: 90_000 }, () => {
 });
 
 describe('what measurements mean', () => {
-  const measurements = (sigma: number, quality: number): Measurements => ({
-    width: 1,
-    height: 1,
-    monochrome: false,
-    noise: { sigma, luma: sigma, chroma: 0, spectrum: { luma: [], chroma: [] }, confidence: 1 },
-    tone: { luminance: { black: 0, white: 1, mean: 0.5 }, channels: [], fade: 0, cast: 0 },
-    sharpness: { blurSigma: null, typicalSigma: null },
-    jpeg: { blocking: 1, visible: false, quality },
-  });
+  const measurements = (sigma: number, quality: number): Measurements => measuredAs({ sigma, quality });
   const NO_NET = { share: null, why: 'NO_NET' } as const;
   const severities = (sigma: number, quality: number, coverage: number | null) =>
     findingsOf(measurements(sigma, quality), coverage === null ? NO_NET : { share: coverage })
@@ -238,17 +241,8 @@ describe('damageCoverage', () => {
             },
           },
   });
-  const measurements = (typicalSigma: number, sigma: number): Measurements => ({
-    width: 1000,
-    height: 500,
-    monochrome: false,
-    noise: { sigma, luma: sigma, chroma: 0, spectrum: { luma: [], chroma: [] }, confidence: 1 },
-    tone: { luminance: { black: 0, white: 1, mean: 0.5 }, channels: [], fade: 0, cast: 0 },
-    sharpness: { blurSigma: typicalSigma, typicalSigma },
-    jpeg: { blocking: 1, visible: false, quality: 100 },
-  });
   const covered = (nets: Nets, typicalSigma = 1.5, sigma = 0) =>
-    damageCoverage(source, { measurements: measurements(typicalSigma, sigma), nets, pixels, signal });
+    damageCoverage(source, { measurements: measuredAs({ sigma, typicalSigma }), nets, pixels, signal });
 
   it('is the share of pixels that would be repaired', async () => {
     expect(await covered(netFor(50))).toEqual({ share: 0.02 });

@@ -86,11 +86,9 @@ def masks(root):
 
 def crop(rng, pictures, side):
     """A square that is not flat, turned and mirrored, 0-1."""
-    for _ in range(12):
+    for _ in range(6):
         picture = pictures[rng.integers(len(pictures))]
         height, width = picture.shape[:2]
-        if min(height, width) < side:
-            continue
         y, x = rng.integers(height - side + 1), rng.integers(width - side + 1)
         patch = picture[y : y + side, x : x + side]
         if patch[::4, ::4].std() > 8 or rng.random() < 0.15:

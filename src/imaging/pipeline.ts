@@ -3,8 +3,8 @@ import { createHarmGate, type Demand, type Effect, type HarmGate } from './gate/
 import { conclude, type Tried, type Whole } from './gate/verdict.ts';
 import type { Measurements } from './measure/measurements.ts';
 import type { Nets, PictureNet, Quality } from './nets.ts';
-import type { PixelPool } from './pixels/pool.ts';
 import { NoPicture } from './no-picture.ts';
+import type { PixelPool } from './pixels/pool.ts';
 import { createRaster, type Raster } from './raster.ts';
 import type { RestorationReport } from './report.ts';
 

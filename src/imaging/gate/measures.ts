@@ -128,7 +128,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: 'clipping',
     unit: '%',
-    // Grain lifts what is black and dulls what is white, and fading does: without it they are so again.
+    // Grain lifts what is black and dulls what is white: without it they are so again.
     limits: {
       grain: 8,
       blocks: 8,

@@ -39,9 +39,10 @@ interface Found {
  */
 export function fitQuality(histograms: readonly ArrayLike<number>[]): Fit {
   const known = new Map<number, Found>();
+  const spans = histograms.map(spanOf);
   const search = (c: number, step: number): Found => {
     const key = c * 256 + step;
-    const there = known.get(key) ?? searchSteps(histograms[c] ?? [], step);
+    const there = known.get(key) ?? (spans[c]! < step ? NOTHING : searchSteps(histograms[c] ?? [], step));
     known.set(key, there);
     return there;
   };
@@ -68,6 +69,8 @@ function bestFit(search: (c: number, step: number) => Found, place: (k: number) 
   return good.find(({ share }) => share >= ABOUT * most) ?? { quality: JPEG_NO_TRACE, sure: 0 };
 }
 
+const NOTHING: Found = { found: 0, expected: 0 };
+
 /** Between the smallest and the largest magnitude, 8-bit levels: what is the same in all blocks, as on a plain ground, tells of no step. */
 function spanOf(histogram: ArrayLike<number>): number {
   let [first, last] = [-1, -1];
@@ -81,7 +84,7 @@ function spanOf(histogram: ArrayLike<number>): number {
 
 /** Weighed by how sharp the comb can be after rounding; steps below 2 leave none. */
 function searchSteps(histogram: ArrayLike<number>, step: number): Found {
-  if (step < 2 || spanOf(histogram) < step) return { found: 0, expected: 0 };
+  if (step < 2) return NOTHING;
   const weight = Math.exp(-2 * (Math.PI * (ROUNDING / step)) ** 2);
   let found = 0;
   let expected = 0;

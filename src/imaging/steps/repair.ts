@@ -1,7 +1,7 @@
 import { isDamageTold, MOST_DAMAGE } from '../damage-evidence.ts';
 import { fillMasked } from '../fill.ts';
 import { costOfFinding, findDamage } from '../find-damage.ts';
-import type { Step, StepOutcome } from '../pipeline.ts';
+import type { Step, StepContext, StepOutcome } from '../pipeline.ts';
 import type { Raster } from '../raster.ts';
 import { STRENGTH_ZERO } from './strength-zero.ts';
 
@@ -14,8 +14,14 @@ const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 
 const FINDING = 0.6;
 
 /** What was filled; nothing, where not one sample is another one, as at a strength of next to nothing. */
-function outcome(source: Raster, raster: Raster, mask: Raster, reason?: string): StepOutcome {
-  if (raster.data.every((sample, i) => sample === source.data[i])) {
+async function outcome(
+  source: Raster,
+  { raster, mask, reason }: { raster: Raster; mask: Raster; reason?: string },
+  { pixels, signal }: Pick<StepContext, 'pixels' | 'signal'>,
+): Promise<StepOutcome> {
+  const { width, height } = source;
+  const parts = await pixels.run('difference', { a: source, b: raster }, { width, height, tileWidth: 1024, signal });
+  if (parts.every(({ squares }) => squares === 0)) {
     return { raster: source, ran: false, reason: 'Nothing can be seen of the filling at this strength.' };
   }
   return { raster, mask, ...(reason !== undefined && { reason }) };
@@ -65,7 +71,7 @@ const createRepair = (chosen: boolean): Step => ({
         onProgress: (done) => onProgress(from + (1 - from) * done),
       });
     if (options.mask !== undefined) {
-      return outcome(source, await fill(options.mask, 0), options.mask);
+      return outcome(source, { raster: await fill(options.mask, 0), mask: options.mask }, context);
     }
     const found = await findDamage(source, net, { ...context, onProgress: (done) => onProgress(done * FINDING) });
     if (found === undefined) return { raster: source, ran: false, reason: 'No scratches and no dust were found.' };
@@ -75,7 +81,7 @@ const createRepair = (chosen: boolean): Step => ({
       return { raster: source, ran: false, reason };
     }
     const reason = `Scratches and dust were found on ${percent(found.coverage)} of the photo and filled.`;
-    return outcome(source, await fill(found.mask, FINDING), found.mask, reason);
+    return outcome(source, { raster: await fill(found.mask, FINDING), mask: found.mask, reason }, context);
   },
 });
 
